@@ -1,0 +1,1 @@
+"""Informative GANs through optimal transport."""

@@ -1,0 +1,138 @@
+"""The configuration of a run: frozen records of plain values, no behaviour.
+
+The docstring of each field is its help text on the command line. This file imports neither torch nor anything of
+infot, so that ``infot --help`` answers at once.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+__all__ = ["DataConfig", "LatentConfig", "ModelConfig", "ObjectiveConfig", "RunConfig", "TrainingConfig"]
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What is trained on."""
+
+    name: str = "file"
+    """Data set: ring8, grid25, gaussians1200, digits, mnist5k, mnist, anisotropic, anisotropic3, or file (see path)."""
+    path: Path | None = None
+    """The user's own data, or a local copy of `mnist`: image folder, .npz/.npy, IDX, .csv/.parquet table."""
+    image_size: int | None = None
+    """Side in pixels to which images of an image folder are resized; unset: all must have one size."""
+    standardise: bool = True
+    """Bring the columns of a table to mean 0 and variance 1 (undone when sampling)."""
+    labels: str | None = None
+    """Column of a table that holds labels; used for evaluation only."""
+    seed: int = 0
+    """Seed of generated data sets and of the held-out split; separate from the training seed."""
+
+
+@dataclass(frozen=True)
+class LatentConfig:
+    """The latent: informative code blocks and nuisance noise."""
+
+    categorical: tuple[int, ...] = ()
+    """Sizes of the categorical code blocks, for instance `10`."""
+    uniform: int = 0
+    """Number of continuous code dimensions, uniform on [-1, 1]."""
+    normal: int = 0
+    """Number of continuous code dimensions, standard normal."""
+    ordered: bool = False
+    """Treat the code blocks as ordered: the first one gets the cheapest information (method: ordered blocks)."""
+    noise: int = 2
+    """Number of noise dimensions, standard normal."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The generator, and the encoder where the plan has one."""
+
+    generator: Literal["linear", "mlp", "convolutional", "deformable"] = "mlp"
+    """Kind of generator."""
+    width: int = 128
+    """Hidden units (mlp) or channels (convolutional, encoder)."""
+    depth: int = 3
+    """Hidden layers of the mlp."""
+    displacement_grid: int = 6
+    """Control points along each side of the deformable generator's displacement field; 0 leaves it out."""
+
+
+@dataclass(frozen=True)
+class ObjectiveConfig:
+    """The loss. Regularisation is relative to the mean cost between two data points unless `absolute_epsilon`."""
+
+    method: Literal["structured", "sinkhorn"] = "structured"
+    """structured: the informative OT GAN; sinkhorn: the plain Sinkhorn divergence, for comparison."""
+    plan: Literal["sample", "primal"] = "sample"
+    """How the transport plan is held: on samples (vectors, tables) or by an encoder (images)."""
+    epsilon: tuple[float, float] = (0.1, 0.001)
+    """Price of a nat of information through the noise, at the start and at the end of the annealing."""
+    epsilon_code_ratio: tuple[float, float] = (0.1, 0.1)
+    """Price of a nat through the code, relative to epsilon, at the start and at the end."""
+    absolute_epsilon: bool = False
+    """Give epsilon in units of cost instead of relative to the data's mean cost."""
+    anneal: tuple[float, float] = (0.0, 0.6)
+    """Share of the schedule at which annealing begins and ends."""
+    self_structure: tuple[float, float] = (0.4, 0.6)
+    """Share of the schedule between which the self term takes on the structure (0 before: pressure; 1 after: unbiased)."""
+    noise_per_code: int = 32
+    """Noise draws for each code value in a latent batch (sample plan)."""
+    codes_per_batch: int = 24
+    """Code draws in a latent batch when the code has a continuous block (sample plan)."""
+    tolerance: float = 1e-2
+    """L1 marginal error to which each plan is solved."""
+    max_solver_steps: int = 500
+    """Bound on the iterations of each solve."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """The optimisation and its bookkeeping."""
+
+    steps: int = 3000
+    """Number of generator updates."""
+    schedule_steps: int | None = None
+    """Length of all schedules in steps; unset: `steps`. `resume --steps` keeps it and goes on at the final values."""
+    batch_size: int = 256
+    """Data points in a batch."""
+    learning_rate: float = 1e-3
+    """Adam's learning rate at the start."""
+    decay_from: float = 0.5
+    """Share of the schedule from which the learning rate falls, by a cosine, to `final_learning_rate`."""
+    final_learning_rate: float = 1e-5
+    """Learning rate at the end of the schedule."""
+    adam_betas: tuple[float, float] = (0.5, 0.99)
+    """Adam's moment decays."""
+    ema_decay: float = 0.995
+    """Decay of the weight average used for samples and evaluation."""
+    ema_from: float = 0.8
+    """Share of the schedule from which weights are averaged; before it the average follows the weights."""
+    max_minutes: float | None = None
+    """Stop after this wall time, with a checkpoint; `infot resume` goes on."""
+    log_every: int = 20
+    """Steps between two lines of metrics.jsonl."""
+    sample_every: int = 500
+    """Steps between two sample grids."""
+    checkpoint_every: int = 500
+    """Steps between two checkpoints."""
+    keep_checkpoints: int = 2
+    """How many checkpoints are kept, newest first."""
+    device: str = "auto"
+    """cpu, cuda, cuda:1, mps or auto (cuda where there is one)."""
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides a run."""
+
+    preset: str = "custom"
+    """Name of the preset that this configuration started from."""
+    seed: int = 0
+    """Seed of all training randomness."""
+    data: DataConfig = field(default_factory=DataConfig)
+    latent: LatentConfig = field(default_factory=LatentConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
