@@ -1,0 +1,20 @@
+"""Data sets by name, the user's own data by path, and the batches made of them."""
+
+from infot.data.base import Dataset, DatasetInfo, GaussianMixture, Scaling
+from infot.data.catalogue import catalogue, describe, load
+from infot.data.files import read_examples
+from infot.data.gaussians import gaussian_mixture
+from infot.data.loaders import BatchSampler
+
+__all__ = [
+    "BatchSampler",
+    "Dataset",
+    "DatasetInfo",
+    "GaussianMixture",
+    "Scaling",
+    "catalogue",
+    "describe",
+    "gaussian_mixture",
+    "load",
+    "read_examples",
+]

@@ -1,0 +1,86 @@
+"""The one door to all data: load a data set by name, or list what there is."""
+
+from pathlib import Path
+
+from infot.data.base import Dataset, DatasetInfo
+from infot.data.checks import nearest
+from infot.data.digits import DIGITS, load_digit_images
+from infot.data.files import FILE, load_file
+from infot.data.gaussians import GAUSSIANS, load_gaussians
+from infot.errors import ConfigError
+
+__all__ = ["catalogue", "describe", "load"]
+
+
+def catalogue() -> tuple[DatasetInfo, ...]:
+    """List what can be loaded; nothing is read."""
+    return (*GAUSSIANS, *DIGITS, FILE)
+
+
+def describe(name: str) -> DatasetInfo:
+    """Return the catalogue's entry for ``name``.
+
+    Raises:
+        ConfigError: No data set has this name; the nearest is offered.
+
+    Example:
+        >>> describe("ring8").kind
+        'vectors'
+    """
+    known = {info.name: info for info in catalogue()}
+    if name not in known:
+        raise ConfigError(
+            f"expected the name of a data set ({', '.join(known)}); got '{name}'.{nearest(name, known)} "
+            "For data of your own give --data PATH."
+        )
+    return known[name]
+
+
+def load(
+    name: str,
+    *,
+    path: Path | str | None = None,
+    seed: int = 0,
+    image_size: int | None = None,
+    standardise: bool = True,
+    labels: str | None = None,
+) -> Dataset:
+    """Load a data set with its training and held-out parts.
+
+    Args:
+        name: A name of :func:`catalogue`; ``file`` reads the user's own data at ``path``.
+        path: With ``file``: image folder, .npz, .npy, IDX, .csv, .parquet. With ``mnist``: a local copy. Else unset.
+        seed: Seed of generated data and of the split of files. The splits of ``digits`` and ``mnist5k`` are fixed.
+        image_size: With ``file``: side in pixels to which images are cropped and resized; unset: as they are.
+        standardise: With ``file``: bring the columns of vectors and tables to mean 0 and variance 1.
+        labels: With ``file``: column of a table, or array of an .npz, that holds labels; never trained on.
+
+    Returns:
+        The data set; the same arguments give the same tensors.
+
+    Raises:
+        ConfigError: Unknown name, or options that do not belong to it.
+        DataError: The data cannot be read or cannot be trained on.
+
+    Example:
+        >>> digits = load("digits")
+        >>> digits.shape, len(digits.train), len(digits.test)
+        ((1, 8, 8), 1438, 359)
+    """
+    info = describe(name)
+    path = None if path is None else Path(path)
+    if name == FILE.name:
+        if path is None:
+            raise ConfigError("expected a path for the data set 'file'; got none. Give --data PATH.")
+        return load_file(path, seed=seed, image_size=image_size, standardise=standardise, labels=labels)
+    _refuse_options(name, path=path if name != "mnist" else None, image_size=image_size, labels=labels)
+    return load_digit_images(info, path) if info in DIGITS else load_gaussians(info, seed)
+
+
+def _refuse_options(name: str, **options: object) -> None:
+    """Refuse options that the data set would ignore."""
+    for option, value in options.items():
+        if value is not None:
+            raise ConfigError(
+                f"the data set '{name}' takes no {option} (got {value}). Leave it out, or use the data set 'file'."
+            )

@@ -1,0 +1,189 @@
+"""The user's own data: whatever lies at a path, read, checked, split and scaled."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from infot.data.arrays import read_npy, read_npz
+from infot.data.base import Dataset, DatasetInfo, Scaling
+from infot.data.checks import check_raw, numbered_labels
+from infot.data.idx import has_idx_files, is_idx_name, read_idx, read_idx_folder
+from infot.data.images import read_image_folder
+from infot.data.pixels import resize
+from infot.data.raw import Array, RawData
+from infot.data.split import held_out_split
+from infot.data.tables import read_csv, read_parquet
+from infot.errors import DataError
+from infot.random import Streams
+
+__all__ = ["FILE", "load_file", "read_examples"]
+
+_FORMATS = "an image folder, .npz, .npy, IDX (plain or .gz), .csv, .tsv or .parquet"
+HELD_OUT = 0.2
+
+FILE = DatasetInfo(
+    name="file",
+    kind="images",
+    description=f"Your own data at --data PATH: {_FORMATS}. A fifth is held out unless the data has its own test part.",
+    size="what the file holds",
+    source="yours",
+    licence="yours",
+)
+
+
+def load_file(
+    path: Path,
+    *,
+    seed: int = 0,
+    image_size: int | None = None,
+    standardise: bool = True,
+    labels: str | None = None,
+) -> Dataset:
+    """Load the user's own data and hold out a part: the file's own test part, else a fifth, stratified by label.
+
+    Args:
+        path: Image folder, .npz, .npy, IDX, .csv, .tsv or .parquet.
+        seed: Seed of the split.
+        image_size: Side in pixels to which images are cropped and resized; unset: as they are, all of one size.
+        standardise: Bring the columns of vectors and tables to mean 0 and variance 1, measured on the training part.
+        labels: Column of a table, or array of an .npz, that holds labels.
+
+    Returns:
+        The data set.
+
+    Raises:
+        DataError: The data cannot be read or cannot be trained on.
+    """
+    raw = _read(path, image_size=image_size, labels=labels)
+    check_raw(path, raw, at_least=2)
+    numbers, class_names = (None, ()) if raw.labels is None else numbered_labels(path, raw.labels)
+    train_rows, test_rows = _split(raw, numbers, seed)
+    points, scaling = torch.from_numpy(raw.points), None
+    if raw.kind == "vectors" and standardise:
+        scaling = Scaling.of(points[train_rows])
+        points = scaling.apply(points)
+    points = points.float()
+    _check_float32(path, points)
+    label = None if numbers is None else torch.from_numpy(numbers)
+    return Dataset(
+        name=FILE.name,
+        kind=raw.kind,
+        train=points[train_rows],
+        test=points[test_rows],
+        train_labels=None if label is None else label[train_rows],
+        test_labels=None if label is None else label[test_rows],
+        info=_info(path, raw, class_names),
+        feature_names=raw.feature_names,
+        scaling=scaling,
+    )
+
+
+def read_examples(
+    path: Path,
+    *,
+    shape: tuple[int, ...],
+    image_size: int | None = None,
+    scaling: Scaling | None = None,
+    labels: str | None = None,
+    feature_names: tuple[str, ...] = (),
+) -> tuple[Tensor, Tensor | None, tuple[str, ...]]:
+    """Read new data for a trained model, all of it and in its order, without splitting.
+
+    Args:
+        path: Image folder, .npz, .npy, IDX, .csv, .tsv or .parquet.
+        shape: Shape of one example that the model expects: (channels, height, width) or (d,).
+        image_size: Side in pixels to which images are cropped and resized, as in training.
+        scaling: Scaling that the training data went through.
+        labels: Column of a table, or array of an .npz, with labels; a table may lack it here.
+        feature_names: Columns of the training table, which are picked by name; other columns are left out.
+
+    Returns:
+        The examples (n, \\*shape), their labels (n,) numbered in sorted order or ``None``, and the name of each.
+
+    Raises:
+        DataError: The data cannot be read, or does not fit the model.
+    """
+    raw = _read(path, image_size=image_size, labels=labels, columns=feature_names)
+    check_raw(path, raw, at_least=1)
+    points = raw.points
+    if raw.kind == "images" and points.shape[1] == 1 and shape[1:] == points.shape[2:] and shape[0] == 3:
+        points = np.repeat(points, 3, axis=1)
+    if points.shape[1:] != tuple(shape):
+        raise DataError(
+            f"{path}: expected examples of shape {tuple(shape)}, as the model was trained on; got {points.shape[1:]}. "
+            "Give data of the same kind and size."
+        )
+    tensor = torch.from_numpy(points)
+    tensor = tensor.float() if scaling is None else scaling.apply(tensor)
+    _check_float32(path, tensor)
+    numbers = None if raw.labels is None else torch.from_numpy(numbered_labels(path, raw.labels)[0])
+    return tensor, numbers, raw.names
+
+
+def _read(
+    path: Path, *, image_size: int | None, labels: str | None, columns: tuple[str, ...] = ()
+) -> RawData:
+    """Read whatever lies at ``path`` by its kind; resize images where asked."""
+    if not path.exists():
+        raise DataError(f"{path}: expected {_FORMATS}; there is nothing at this path. Check it.")
+    if path.is_dir() and not has_idx_files(path):
+        return read_image_folder(path, image_size=image_size)
+    raw = _read_file(path, labels=labels, columns=columns)
+    if raw.kind == "images" and image_size is not None:
+        return replace(raw, points=resize(raw.points, image_size))
+    return raw
+
+
+def _read_file(path: Path, *, labels: str | None, columns: tuple[str, ...]) -> RawData:
+    if path.is_dir():
+        return read_idx_folder(path)
+    if is_idx_name(path):
+        return read_idx(path)
+    match path.suffix.lower():
+        case ".npz":
+            return read_npz(path, labels=labels)
+        case ".npy":
+            return read_npy(path, labels=labels)
+        case ".csv" | ".tsv":
+            return read_csv(path, labels=labels, columns=columns)
+        case ".parquet":
+            return read_parquet(path, labels=labels, columns=columns)
+    raise DataError(
+        f"{path}: expected {_FORMATS}; got a file with the extension '{path.suffix}'. Convert it first."
+    )
+
+
+def _split(raw: RawData, numbers: Array | None, seed: int) -> tuple[Tensor, Tensor]:
+    """Return the rows to train on and those held out."""
+    n = len(raw.points)
+    if 0 < raw.n_test < n:
+        rows = torch.arange(n)
+        return rows[: n - raw.n_test], rows[n - raw.n_test :]
+    train, test = held_out_split(n, numbers, share=HELD_OUT, rng=Streams(seed)("data/split"))
+    return torch.from_numpy(train), torch.from_numpy(test)
+
+
+def _check_float32(path: Path, points: Tensor) -> None:
+    if not bool(torch.isfinite(points).all()):
+        row, column = (int(k) for k in (~torch.isfinite(points)).nonzero()[0][:2])
+        raise DataError(
+            f"{path}: expected numbers that single precision can hold; row {row}, column {column} (counted from 0) "
+            "overflows. Rescale that column."
+        )
+
+
+def _info(path: Path, raw: RawData, class_names: tuple[str, ...]) -> DatasetInfo:
+    shape = "x".join(str(k) for k in raw.points.shape[1:])
+    what = "images" if raw.kind == "images" else "vectors"
+    return DatasetInfo(
+        name=FILE.name,
+        kind=raw.kind,
+        description=f"The {what} of {path.name}.",
+        size=f"{len(raw.points):,} {what} of {shape}",
+        source=path.name,
+        licence="the user's own data",
+        class_names=class_names,
+    )
