@@ -1,0 +1,146 @@
+"""The one place where a configuration is checked for values that cannot be run."""
+
+import math
+import re
+from collections.abc import Iterator
+
+from infot.config import DataConfig, LatentConfig, ModelConfig, ObjectiveConfig, RunConfig, TrainingConfig
+from infot.errors import ConfigError
+
+__all__ = ["check_config", "check_config_with_data"]
+
+_PATH_DATA = ("file", "mnist")  # data sets that read data.path
+_IMAGE_GENERATORS = ("convolutional", "deformable")
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+
+
+def check_config(config: RunConfig) -> None:
+    """Make sure that the values can be run, each by itself and all together; needs no data.
+
+    Raises:
+        ConfigError: Names the first field at fault, its value, and what to give instead.
+    """
+    problems = (
+        *_data(config.data),
+        *_latent(config.latent, config.objective),
+        *_model(config.model),
+        *_objective(config.objective),
+        *_training(config.training),
+    )
+    if config.seed < 0:
+        problems = (f"seed: expected 0 or more, got {config.seed}", *problems)
+    if problems:
+        raise ConfigError(problems[0])
+
+
+def check_config_with_data(config: RunConfig, *, shape: tuple[int, ...], n: int) -> None:
+    """Make sure that the configuration suits the data.
+
+    Args:
+        config: The configuration.
+        shape: Shape of a data point.
+        n: Number of training points.
+
+    Raises:
+        ConfigError: If a batch is larger than the data, or the generator makes something else than the data is.
+    """
+    batch, generator = config.training.batch_size, config.model.generator
+    if batch > n:
+        raise ConfigError(
+            f"training.batch_size: expected at most the {n} training points of {config.data.name}, got {batch}; "
+            f"use --training.batch-size {n} or less"
+        )
+    if generator in _IMAGE_GENERATORS and len(shape) != 3:
+        raise ConfigError(
+            f"model.generator: {generator} makes images, but the data points of {config.data.name} have shape {shape}; "
+            "use --model.generator mlp"
+        )
+
+
+def _data(data: DataConfig) -> Iterator[str]:
+    if data.name == "file" and data.path is None:
+        yield "data.path: missing; the data set `file` needs --data PATH (a folder of images, .npz/.npy, IDX or a table)"
+    if data.path is not None and data.name not in _PATH_DATA:
+        yield f"data.path: {data.name} is made or shipped by infot and reads no file; use --data.name file, or no path"
+    if data.image_size is not None and data.image_size < 2:
+        yield _at_least("data.image_size", data.image_size, 2)
+    if data.seed < 0:
+        yield _at_least("data.seed", data.seed, 0)
+
+
+def _latent(latent: LatentConfig, objective: ObjectiveConfig) -> Iterator[str]:
+    for size in latent.categorical:
+        if size < 2:
+            yield _at_least("latent.categorical: size of a block", size, 2)
+    for name in ("uniform", "normal"):
+        if getattr(latent, name) < 0:
+            yield _at_least(f"latent.{name}", getattr(latent, name), 0)
+    if latent.noise < 1:
+        yield _at_least("latent.noise", latent.noise, 1)
+    if not latent.categorical and latent.uniform <= 0 and latent.normal <= 0:
+        yield "latent: the code is empty; give one, for instance --latent.categorical 10"
+    if latent.ordered and len(latent.categorical) + latent.uniform + latent.normal < 2:
+        yield "latent.ordered: there is nothing to order; expected at least two code blocks, or --latent.no-ordered"
+    if latent.ordered and objective.method == "sinkhorn":
+        yield "latent.ordered: the method sinkhorn puts no price on information; use --objective.method structured"
+
+
+def _model(model: ModelConfig) -> Iterator[str]:
+    if model.width < 2:
+        yield _at_least("model.width", model.width, 2)
+    if model.depth < 1:
+        yield _at_least("model.depth", model.depth, 1)
+    if model.displacement_grid != 0 and model.displacement_grid < 2:
+        yield f"model.displacement_grid: expected 0 (none) or at least 2, got {model.displacement_grid}"
+
+
+def _objective(objective: ObjectiveConfig) -> Iterator[str]:
+    for name in ("epsilon", "epsilon_code_ratio"):
+        for value in getattr(objective, name):
+            if not _positive(value):
+                yield f"objective.{name}: expected positive numbers, got {value}"
+    for name in ("anneal", "self_structure"):
+        begin, finish = getattr(objective, name)
+        if not 0 <= begin <= finish <= 1:
+            yield f"objective.{name}: expected two shares in order, 0 <= begin <= end <= 1, got {begin} {finish}"
+    if objective.noise_per_code < 1:
+        yield _at_least("objective.noise_per_code", objective.noise_per_code, 1)
+    if objective.codes_per_batch < 2:
+        yield _at_least("objective.codes_per_batch", objective.codes_per_batch, 2)
+    if not _positive(objective.tolerance):
+        yield f"objective.tolerance: expected a positive number, got {objective.tolerance}"
+    if objective.max_solver_steps < 1:
+        yield _at_least("objective.max_solver_steps", objective.max_solver_steps, 1)
+
+
+def _training(training: TrainingConfig) -> Iterator[str]:
+    for name in ("steps", "log_every", "sample_every", "checkpoint_every", "keep_checkpoints"):
+        if getattr(training, name) < 1:
+            yield _at_least(f"training.{name}", getattr(training, name), 1)
+    if training.schedule_steps is not None and training.schedule_steps < 1:
+        yield _at_least("training.schedule_steps", training.schedule_steps, 1)
+    if training.batch_size < 2:
+        yield _at_least("training.batch_size", training.batch_size, 2)
+    if not _positive(training.learning_rate):
+        yield f"training.learning_rate: expected a positive number, got {training.learning_rate}"
+    if not 0 <= training.final_learning_rate < math.inf:
+        yield f"training.final_learning_rate: expected 0 or more, got {training.final_learning_rate}"
+    for name in ("decay_from", "ema_from"):
+        if not 0 <= getattr(training, name) <= 1:
+            yield f"training.{name}: expected a share between 0 and 1, got {getattr(training, name)}"
+    for name, values in (("adam_betas", training.adam_betas), ("ema_decay", (training.ema_decay,))):
+        for value in values:
+            if not 0 <= value < 1:
+                yield f"training.{name}: expected 0 <= decay < 1, got {value}"
+    if training.max_minutes is not None and not training.max_minutes > 0:
+        yield f"training.max_minutes: expected a positive number, got {training.max_minutes}"
+    if not _DEVICE.fullmatch(training.device):
+        yield f"training.device: expected auto, cpu, cuda, cuda:N or mps, got {training.device!r}"
+
+
+def _positive(value: float) -> bool:
+    return 0 < value < math.inf
+
+
+def _at_least(name: str, value: int, least: int) -> str:
+    return f"{name}: expected at least {least}, got {value}"

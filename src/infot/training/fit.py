@@ -1,0 +1,85 @@
+"""The training loop."""
+
+import contextlib
+from abc import ABC
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from infot.objectives.base import Batch, Objective
+from infot.training.guard import FiniteGuard
+from infot.training.schedule import Schedule
+from infot.training.state import TrainState, average_weights
+
+__all__ = ["Callback", "fit"]
+
+
+class Callback(ABC):  # noqa: B024 - every hook has a sensible default: do nothing
+    """Something that watches training. It sees the state and the last step's values, and nothing else.
+
+    A callback may set ``state.stop``; it never draws from ``state.streams``, so that watching changes no result.
+    """
+
+    def start(self, state: TrainState) -> None:
+        """Begin, before the first step of this process."""
+
+    def due(self, state: TrainState) -> bool:
+        """Return whether to be called after this step. Must not read tensors: it is asked every step."""
+        return False
+
+    def __call__(self, state: TrainState, info: Mapping[str, Tensor]) -> None:
+        """Look at the state after a step that was due; every value is known to be finite."""
+
+    def finish(self, state: TrainState) -> None:
+        """Conclude a training that ended well or was asked to stop; not called when it diverged."""
+
+    def close(self) -> None:
+        """Let go of the terminal, files and handlers, however training ended."""
+
+
+def fit(
+    state: TrainState, objective: Objective, data: Tensor, *, schedule: Schedule, callbacks: Sequence[Callback] = ()
+) -> None:
+    """Train ``state`` in place until ``schedule.steps`` or until ``state.stop`` is set.
+
+    Args:
+        state: Where training stands; a fresh one or one restored from a checkpoint.
+        objective: The players and their loss.
+        data: Training points, shape ``(n, *shape)``.
+        schedule: Steps, learning rate and averaging.
+        callbacks: Watchers, called in this order.
+
+    Raises:
+        NumericalError: As soon as a loss, a logged value or a gradient is not finite.
+    """
+    guard = FiniteGuard(state.nets)
+    parameters = {player: list(objective.parameters_of(player, state.nets)) for player in objective.players}
+    state.start_clock()
+    with contextlib.ExitStack() as stack:
+        for callback in callbacks:
+            stack.callback(callback.close)
+            callback.start(state)
+        while state.step < schedule.steps and state.stop is None:
+            state.set_learning_rate(schedule.learning_rate_at(state.step))
+            points = data[state.sampler.next().to(data.device)].to(state.device, non_blocking=True)
+            batch = Batch(points, schedule.progress_at(state.step))
+            info: dict[str, Tensor] = {}
+            for player in objective.players:
+                loss, values = objective.loss(player, state.nets, batch, state.streams)
+                state.optimisers[player].zero_grad(set_to_none=True)
+                loss.backward(inputs=parameters[player])
+                values = {"loss": loss.detach()} | values | {"loss": loss.detach()}  # first in order, and the real one
+                guard.watch(state.step + 1, player, values, parameters[player])
+                state.optimisers[player].step()
+                info |= values
+            state.step += 1
+            average_weights(state.ema, state.nets, schedule.ema_decay_at(state.step))
+            due = [callback for callback in callbacks if callback.due(state)]
+            if due:
+                guard.settle()
+            for callback in due:
+                callback(state, info)
+        guard.settle()
+        for callback in callbacks:
+            callback.finish(state)

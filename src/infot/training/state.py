@@ -1,0 +1,109 @@
+"""Everything that a training step reads and changes."""
+
+import copy
+import time
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from infot.data.loaders import BatchSampler
+from infot.objectives.base import Objective
+from infot.random import Streams
+
+__all__ = ["TrainState", "average_weights"]
+
+
+@dataclass
+class TrainState:
+    """The state of a run; two runs with equal states go on alike, bit for bit.
+
+    Attributes:
+        nets: The networks in training.
+        optimisers: An optimiser for each player of the objective.
+        ema: The average of ``nets``, in evaluation mode.
+        streams: The named random streams.
+        sampler: Draws the batches.
+        step: Number of finished steps.
+        wall_seconds: Seconds trained before this process took over.
+        stop: Why to stop after the current step (``"interrupted"``, ``"max_minutes"``); None: go on.
+    """
+
+    nets: nn.ModuleDict
+    optimisers: dict[str, torch.optim.Optimizer]
+    ema: nn.ModuleDict
+    streams: Streams
+    sampler: BatchSampler
+    step: int = 0
+    wall_seconds: float = 0.0
+    stop: str | None = None
+    _started: float = field(default_factory=time.monotonic, repr=False)
+
+    @classmethod
+    def create(
+        cls,
+        nets: nn.ModuleDict,
+        objective: Objective,
+        *,
+        n_data: int,
+        batch_size: int,
+        seed: int,
+        betas: tuple[float, float] = (0.5, 0.99),
+    ) -> "TrainState":
+        """Return the state before the first step.
+
+        Args:
+            nets: The networks, on their device.
+            objective: Names the players; each gets its own Adam.
+            n_data: Number of training points.
+            batch_size: Points in a batch.
+            seed: Seed of all training randomness.
+            betas: Adam's moment decays.
+        """
+        optimisers: dict[str, torch.optim.Optimizer] = {
+            player: torch.optim.Adam(list(objective.parameters_of(player, nets)), betas=betas)
+            for player in objective.players
+        }
+        ema = copy.deepcopy(nets).requires_grad_(False).eval()
+        # The sampler saves its own generator, so it gets one that no other stream shares.
+        sampler = BatchSampler(n_data, batch_size, Streams(seed)("sampler"))
+        return cls(nets, optimisers, ema, Streams(seed), sampler)
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the networks."""
+        return next(self.nets.parameters()).device
+
+    def start_clock(self) -> None:
+        """Begin to count this process's time."""
+        self._started = time.monotonic()
+
+    def elapsed(self) -> float:
+        """Return the seconds trained in all, over every process that had a part in the run."""
+        return self.wall_seconds + time.monotonic() - self._started
+
+    def set_learning_rate(self, value: float) -> None:
+        """Give every optimiser this learning rate."""
+        for optimiser in self.optimisers.values():
+            for group in optimiser.param_groups:
+                group["lr"] = value
+
+
+@torch.no_grad()
+def average_weights(average: nn.Module, module: nn.Module, decay: float) -> None:
+    """Move ``average`` towards ``module``: ``average <- decay * average + (1 - decay) * module``; buffers are copied.
+
+    Args:
+        average: A copy of ``module``, changed in place.
+        module: The networks in training.
+        decay: In [0, 1); 0 copies.
+    """
+    pairs = list(zip(average.parameters(), module.parameters(), strict=True))
+    if decay == 0.0:
+        for mean, value in pairs:
+            mean.copy_(value)
+    elif pairs:
+        means: list[Tensor] = [mean.data for mean, _ in pairs]
+        torch._foreach_lerp_(means, [value.data for _, value in pairs], 1 - decay)
+    for mean, value in zip(average.buffers(), module.buffers(), strict=True):
+        mean.copy_(value)
