@@ -1,11 +1,10 @@
 """Numpy files: .npy and .npz holding images or vectors, read without ever unpickling."""
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 
 from infot.data.checks import check_lengths, nearest
 from infot.data.pixels import images_from_array
@@ -18,7 +17,6 @@ _TRAIN = ("x_train", "x", "train", "train_images", "data", "images", "imgs", "fe
 _TEST = ("x_test", "test", "test_images", "data_test")
 _TRAIN_LABELS = ("y_train", "y", "train_labels", "labels", "label", "targets", "target", "arr_1")
 _TEST_LABELS = ("y_test", "test_labels")
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, MemoryError, KeyError, SyntaxError)
 
 
 def read_npy(path: Path, *, labels: str | None = None) -> RawData:
@@ -26,7 +24,8 @@ def read_npy(path: Path, *, labels: str | None = None) -> RawData:
 
     Args:
         path: The .npy file.
-        labels: Another .npy file with one label for each example; a relative name is looked for beside ``path``.
+        labels: Another .npy file with one label for each example; a relative name is looked for beside
+            ``path``.
 
     Returns:
         The examples.
@@ -45,7 +44,7 @@ def read_npy(path: Path, *, labels: str | None = None) -> RawData:
 
 
 def read_npz(path: Path, *, labels: str | None = None) -> RawData:
-    """Read an archive of arrays: ``x``, and where there are any ``y``, ``x_test``, ``y_test`` (or common synonyms).
+    """Read an archive of arrays: ``x`` and, where there, ``y``, ``x_test``, ``y_test`` (or synonyms).
 
     Args:
         path: The .npz file.
@@ -57,27 +56,18 @@ def read_npz(path: Path, *, labels: str | None = None) -> RawData:
     Raises:
         DataError: The file cannot be read, is pickled, or holds no images or vectors.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, Mapping):
-                raise DataError(
-                    f"{path}: expected an .npz archive; it holds a single array. Rename it to .npy."
-                )
-            keys = {key.lower(): key for key in archive.files}
-            key_x = _find_points(path, keys, labels)
-            key_y = _find_labels(path, keys, labels)
-            arrays = {
-                role: _member(path, archive, key)
-                for role, key in (
-                    ("x", key_x),
-                    ("y", key_y),
-                    ("x_test", _find(keys, _TEST)),
-                    ("y_test", _find(keys, _TEST_LABELS)),
-                )
-                if key is not None
-            }
-    except _BROKEN as error:
-        raise _unreadable(path, error) from error
+    archive = _load(path)
+    if not isinstance(archive, NpzFile):
+        raise DataError(f"{path}: expected an .npz archive; it holds a single array. Rename it to .npy.")
+    with archive:
+        keys = {key.lower(): key for key in archive.files}
+        members = {
+            "x": _find_points(path, keys, labels),
+            "y": _find_labels(path, keys, labels),
+            "x_test": _find(keys, _TEST),
+            "y_test": _find(keys, _TEST_LABELS),
+        }
+        arrays = {role: _member(path, archive, key) for role, key in members.items() if key is not None}
     return _joined(path, arrays)
 
 
@@ -98,7 +88,8 @@ def raw_from_arrays(path: Path, points: Array, *, labels: Array | None = None, n
     """
     if points.dtype.kind not in "buif":
         raise DataError(
-            f"{path}: expected an array of real numbers; its dtype is {points.dtype}. Save numbers, one array a file."
+            f"{path}: expected an array of real numbers; its dtype is {points.dtype}. "
+            "Save numbers, one array a file."
         )
     if points.ndim not in (2, 3, 4):
         raise DataError(
@@ -123,7 +114,8 @@ def _joined(path: Path, arrays: dict[str, Array]) -> RawData:
     test, test_labels = arrays["x_test"], arrays.get("y_test")
     if points.shape[1:] != test.shape[1:]:
         raise DataError(
-            f"{path}: expected training and held-out examples of one shape; got {points.shape[1:]} and {test.shape[1:]}."
+            f"{path}: expected training and held-out examples of one shape; got {points.shape[1:]} and "
+            f"{test.shape[1:]}."
         )
     if (labels is None) != (test_labels is None):
         raise DataError(
@@ -137,32 +129,38 @@ def _joined(path: Path, arrays: dict[str, Array]) -> RawData:
     return raw_from_arrays(path, joined[0], labels=joined[1], n_test=len(test))
 
 
-def _load_npy(path: Path) -> Array:
+def _load(path: Path) -> Array | NpzFile:
+    """Open a numpy file without unpickling; whatever a damaged file makes numpy raise ends as one error."""
     try:
-        array = np.load(path, allow_pickle=False)
-    except _BROKEN as error:
+        return np.load(path, allow_pickle=False)
+    except Exception as error:
         raise _unreadable(path, error) from error
+
+
+def _load_npy(path: Path) -> Array:
+    array = _load(path)
     if not isinstance(array, np.ndarray):
+        array.close()
         raise DataError(f"{path}: expected a single array; it is an archive of several. Rename it to .npz.")
     return array
 
 
-def _member(path: Path, archive: Mapping[str, Array], key: str) -> Array:
+def _member(path: Path, archive: NpzFile, key: str) -> Array:
     try:
         return np.asarray(archive[key])
-    except _BROKEN as error:
+    except Exception as error:
         raise _unreadable(path, error, member=key) from error
 
 
-def _unreadable(path: Path, error: BaseException, member: str = "") -> DataError:
+def _unreadable(path: Path, error: Exception, member: str = "") -> DataError:
     """Say why a numpy file could not be read: missing, pickled or damaged."""
     where = f"{path}, array '{member}'" if member else str(path)
     if isinstance(error, FileNotFoundError):
         return DataError(f"{where}: expected a file; there is none. Check the path.")
     if "pickle" in str(error).lower():
         return DataError(
-            f"{where}: holds pickled Python objects (dtype object), which are never loaded because they can run code. "
-            "Save plain numbers with numpy.save or numpy.savez."
+            f"{where}: holds pickled Python objects (dtype object), which are never loaded: they can run "
+            "code. Save plain numbers with numpy.save or numpy.savez."
         )
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return DataError(
@@ -194,6 +192,7 @@ def _find_labels(path: Path, keys: Mapping[str, str], labels: str | None) -> str
     if labels not in keys.values():
         hint = nearest(labels, keys.values())
         raise DataError(
-            f"{path}: expected an array of labels named '{labels}'; it holds {', '.join(keys.values())}.{hint}"
+            f"{path}: expected an array of labels named '{labels}'; it holds "
+            f"{', '.join(keys.values())}.{hint}"
         )
     return labels

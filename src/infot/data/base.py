@@ -1,4 +1,4 @@
-"""What a data set is: training and held-out examples, what is known about them, and how a table was scaled."""
+"""What a data set is: training and held-out examples, what is known of them, how a table was scaled."""
 
 from dataclasses import dataclass
 from math import prod, sqrt
@@ -69,10 +69,11 @@ class GaussianMixture:
 
     @property
     def quality_radius(self) -> float:
-        r"""Distance to the nearest centre below which a sample counts as of high quality.
+        r"""Distance to the nearest centre below which a sample is of high quality.
 
-        :math:`\sigma\sqrt{q}`, q the 0.98889-quantile of the chi-square law with ``spread_dim`` degrees of freedom: it
-        is :math:`3\sigma` in two dimensions (the PacGAN protocol) and keeps the same share of true data in any other.
+        :math:`\sigma\sqrt{q}`, q the 0.98889-quantile of the chi-square law with ``spread_dim`` degrees of
+        freedom: it is :math:`3\sigma` in two dimensions (the PacGAN protocol) and keeps the same share of
+        true data in any other.
         """
         if self.spread_dim == 2:
             return 3.0 * self.sigma
@@ -105,9 +106,12 @@ class GaussianMixture:
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    r"""Bring the columns of a table to mean 0 and variance 1, and back: :math:`(x - \mathrm{mean}) / \mathrm{std}`.
+    r"""Bring the columns of a table to mean 0 and variance 1, and back.
 
-    A column with a single value is only centred (its ``std`` is 1), so that :meth:`undo` gives it back exactly.
+    :math:`(x - \mathrm{mean}) / \mathrm{std}`, column by column.
+
+    A column with a single value is only centred (its ``std`` is 1), so that :meth:`undo` gives it back
+    exactly.
 
     Attributes:
         mean: Mean of each column of the training part, shape (d,), float64.
@@ -138,7 +142,7 @@ class Scaling:
         return ((points.double() - self.mean) / self.std).float()
 
     def undo(self, points: Tensor) -> Tensor:
-        """Return scaled points (n, d) to the user's units, in the precision and on the device of ``points``."""
+        """Return scaled points (n, d) to the user's units; dtype and device stay those of ``points``."""
         mean, std = self.mean.to(points.device), self.std.to(points.device)
         return (points.double() * std + mean).to(points.dtype)
 
@@ -150,9 +154,9 @@ class Dataset:
     Attributes:
         name: Name of the data set.
         kind: ``"vectors"`` or ``"images"``.
-        train: Training examples (n, \\*shape), float32 on the CPU; images (channels, height, width) in [0, 1].
+        train: Training examples (n, \\*shape), float32 on the CPU; images (c, h, w) in [0, 1].
         test: Held-out examples of the same shape.
-        train_labels: Class of each training example, int64 in 0..k-1, or ``None``. Evaluation alone may use it.
+        train_labels: Class of each training example, int64 in 0..k-1, or ``None``; for evaluation alone.
         test_labels: Class of each held-out example, or ``None``.
         info: Description, source, licence.
         mixture: The law the data was drawn from, where it is a Gaussian mixture.

@@ -49,8 +49,10 @@ def load(
 
     Args:
         name: A name of :func:`catalogue`; ``file`` reads the user's own data at ``path``.
-        path: With ``file``: image folder, .npz, .npy, IDX, .csv, .parquet. With ``mnist``: a local copy. Else unset.
-        seed: Seed of generated data and of the split of files. The splits of ``digits`` and ``mnist5k`` are fixed.
+        path: With ``file``: image folder, .npz, .npy, IDX, .csv, .parquet. With ``mnist``: a local copy. Else
+            unset.
+        seed: Seed of generated data and of the split of files. The splits of ``digits`` and ``mnist5k`` are
+            fixed.
         image_size: With ``file``: side in pixels to which images are cropped and resized; unset: as they are.
         standardise: With ``file``: bring the columns of vectors and tables to mean 0 and variance 1.
         labels: With ``file``: column of a table, or array of an .npz, that holds labels; never trained on.
@@ -82,5 +84,6 @@ def _refuse_options(name: str, **options: object) -> None:
     for option, value in options.items():
         if value is not None:
             raise ConfigError(
-                f"the data set '{name}' takes no {option} (got {value}). Leave it out, or use the data set 'file'."
+                f"the data set '{name}' takes no {option} (got {value}). Leave it out, or use the data set "
+                "'file'."
             )

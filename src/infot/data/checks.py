@@ -51,8 +51,8 @@ def _check_finite(path: Path, points: Array, columns: Sequence[str] | None, name
     place = columns[first[1]] if columns is not None else "channel {}, row {}, column {}".format(*first[1:])
     example = "row" if columns is not None else "image"
     raise DataError(
-        f"{path}: expected finite numbers; {example} {names[first[0]]}, {place} holds {value} "
-        f"({int((~finite).sum())} such values in all, counted from 0). Remove or fill them."
+        f"{path}: expected finite numbers; {example} {names[first[0]]}, {place} (from 0) holds {value}; "
+        f"{int((~finite).sum())} such values in all. Remove or fill them."
     )
 
 

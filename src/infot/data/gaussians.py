@@ -1,4 +1,4 @@
-"""Synthetic data whose law is known: mixtures of Gaussians and single Gaussians with distinct principal axes."""
+"""Synthetic data whose law is known: Gaussian mixtures, and Gaussians with distinct principal axes."""
 
 from math import cos, pi, sin
 
@@ -32,13 +32,13 @@ _AXES_3 = (
     (2 / 3, 2 / 3, 1 / 3),
     (-2 / 3, 1 / 3, 2 / 3),
     (1 / 3, -2 / 3, 2 / 3),
-)  # orthonormal, away from the coordinates
+)  # orthonormal
 
 GAUSSIANS: tuple[DatasetInfo, ...] = (
     DatasetInfo(
         name="ring8",
         kind="vectors",
-        description="Eight Gaussians of standard deviation 0.01, centred at the angles 2 pi i / 8 of the unit circle.",
+        description="Eight Gaussians of standard deviation 0.01 at the angles 2 pi i / 8 of the unit circle.",
         size="100,000 training and 10,000 held-out points in the plane",
         source=_PACGAN,
         licence=_LICENCE,
@@ -47,7 +47,7 @@ GAUSSIANS: tuple[DatasetInfo, ...] = (
     DatasetInfo(
         name="grid25",
         kind="vectors",
-        description="Twenty-five Gaussians of standard deviation 0.05, centred on the grid {-4, -2, 0, 2, 4} squared.",
+        description="Twenty-five Gaussians of standard deviation 0.05 on the grid {-4, -2, 0, 2, 4} squared.",
         size="100,000 training and 10,000 held-out points in the plane",
         source=_PACGAN,
         licence=_LICENCE,
@@ -57,8 +57,8 @@ GAUSSIANS: tuple[DatasetInfo, ...] = (
         name="gaussians1200",
         kind="vectors",
         description=(
-            "Ten modes in 1200 dimensions: a mode has all 1200 coordinates at one of ten levels, plus standard normal "
-            "noise on the first 700 coordinates and none on the other 500."
+            "Ten modes in 1200 dimensions: a mode has all 1200 coordinates at one of ten levels, with "
+            "standard normal noise on the first 700 coordinates and none on the other 500."
         ),
         size="20,000 training and 5,000 held-out points in 1200 dimensions",
         source=f"{_PACGAN}, its rebuild of the VEEGAN data (Srivastava et al. 2017, arXiv:1705.07761)",
@@ -78,7 +78,7 @@ GAUSSIANS: tuple[DatasetInfo, ...] = (
     DatasetInfo(
         name="anisotropic3",
         kind="vectors",
-        description="One Gaussian in space with variances 9, 4 and 1 along axes that are not the coordinate axes.",
+        description="One Gaussian in space with variances 9, 4 and 1, along axes off the coordinate axes.",
         size="50,000 training and 10,000 held-out points in space",
         source="generated",
         licence=_LICENCE,

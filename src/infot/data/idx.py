@@ -34,7 +34,7 @@ def has_idx_files(folder: Path) -> bool:
 
 
 def read_idx(path: Path) -> RawData:
-    """Read an IDX file of examples; labels come from the file beside it with ``labels`` for ``images`` in its name.
+    """Read an IDX file of examples; labels are in the file beside it, named ``labels`` for ``images``.
 
     Raises:
         DataError: The file is damaged, or the labels are of another length.
@@ -45,7 +45,7 @@ def read_idx(path: Path) -> RawData:
 
 
 def read_idx_folder(folder: Path) -> RawData:
-    """Read a folder of IDX files: ``train-images…`` and, where there, ``t10k-images…`` (or ``test-images…``) held out.
+    """Read a folder of IDX files: ``train-images…``, and ``t10k-images…`` or ``test-images…`` as held out.
 
     Raises:
         DataError: There is no file of training images, or one of the files is damaged.
@@ -57,8 +57,8 @@ def read_idx_folder(folder: Path) -> RawData:
     if len(train) != 1 or len(test) > 1:
         held = ", ".join(path.name for path in files)
         raise DataError(
-            f"{folder}: expected one IDX file of training images and at most one of test images (t10k-images-…); "
-            f"it holds {held}. Give the path of the file itself."
+            f"{folder}: expected one IDX file of training images and at most one of test images "
+            f"(t10k-images-…); it holds {held}. Give the path of the file itself."
         )
     if not test:
         return read_idx(train[0])
@@ -107,7 +107,7 @@ def _read_array(path: Path) -> Array:
             content = stream.read(min(expected, _MAX_BYTES) + 1)
     except FileNotFoundError as error:
         raise DataError(f"{path}: expected a file; there is none. Check the path.") from error
-    except (OSError, EOFError, zlib.error, ValueError, MemoryError) as error:
+    except (OSError, EOFError, zlib.error, MemoryError, ValueError) as error:
         raise DataError(
             f"{path}: cannot be read; it may be truncated or damaged ({error}). Fetch it again."
         ) from error

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from infot.data.pixels import on_white, resize, unit_range
 from infot.data.raw import Array, RawData
@@ -18,13 +18,15 @@ _TEST_NAMES = ("test", "val", "valid", "validation")
 def read_image_folder(folder: Path, *, image_size: int | None = None) -> RawData:
     """Read all images of a folder and its subfolders, in the order of their names.
 
-    Subfolders are classes when no image lies beside them; subfolders ``train`` and ``test`` are the two parts of the
-    data, each with images or class subfolders. Transparency is laid on white, the camera's rotation is applied, of an
-    animation the first frame is taken. The data is grey when no image holds colour, and RGB otherwise.
+    Subfolders are classes when no image lies beside them; subfolders ``train`` and ``test`` are the two parts
+    of the data, each with images or class subfolders. Transparency is laid on white, the camera's rotation is
+    applied, of an animation the first frame is taken. The data is grey when no image holds colour, and RGB
+    otherwise.
 
     Args:
         folder: The folder.
-        image_size: Side in pixels to which each image is cropped (central square) and resized; unset: as they are.
+        image_size: Side in pixels to which each image is cropped (central square) and resized; unset: as they
+            are.
 
     Returns:
         The images; names are paths inside the folder.
@@ -55,8 +57,8 @@ def _parts(folder: Path) -> tuple[list[Path], list[Path]]:
     files = _images_under(folder)
     if not files:
         raise DataError(
-            f"{folder}: expected images ({', '.join(IMAGE_EXTENSIONS)}) or IDX files in this folder; found none. "
-            "Check the path."
+            f"{folder}: expected images ({', '.join(IMAGE_EXTENSIONS)}) or IDX files in this folder; found "
+            "none. Check the path."
         )
     tops = {path.relative_to(folder).parts[0] for path in files}
     held = [name for name in tops if name.lower() in _TEST_NAMES]
@@ -80,26 +82,24 @@ def _read_image(path: Path, image_size: int | None) -> Array:
     try:
         with Image.open(path) as image:
             pixels = _pixels(path, ImageOps.exif_transpose(image))
-    except (
-        UnidentifiedImageError,
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-        Image.DecompressionBombError,
-    ) as error:
+    except DataError:
+        raise
+    except Exception as error:  # a damaged file makes decoders raise nearly anything
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
-            f"{path}: cannot be read as an image; it may be truncated or damaged ({reason}). Remove or replace it."
+            f"{path}: cannot be read as an image; it may be truncated or damaged ({reason}). Remove "
+            "or replace it."
         ) from error
     return pixels if image_size is None else resize(pixels[None], image_size)[0]
 
 
 def _pixels(path: Path, image: Image.Image) -> Array:
-    if image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image)
-        values = values.astype(np.uint16) if values.dtype.kind in "iu" and values.min() >= 0 else values
-        return np.repeat(unit_range(path, values)[None], 3, axis=0)
+    """Return the pixels of any Pillow mode as (3, height, width); integer modes are 16 bits deep."""
+    if image.mode.startswith("I"):
+        deep = unit_range(path, np.asarray(image) / 65535.0)
+        return np.repeat(deep[None], 3, axis=0)
+    if image.mode == "F":
+        return np.repeat(unit_range(path, np.asarray(image))[None], 3, axis=0)
     if image.has_transparency_data:
         rgba = np.asarray(image.convert("RGBA"), dtype=np.float32) / 255.0
         return on_white(np.moveaxis(rgba, 2, 0)[None])[0]

@@ -1,4 +1,4 @@
-"""Which examples make the next batch: epochs without replacement that can be left and taken up again, bit for bit."""
+"""Which examples make the next batch: epochs without replacement, resumable bit for bit."""
 
 from typing import Any
 
@@ -13,8 +13,9 @@ __all__ = ["BatchSampler"]
 class BatchSampler:
     """Give batches of indices, each epoch a fresh permutation of all examples.
 
-    A batch that reaches over the end of an epoch is filled from the next permutation, so no example is ever left out.
-    The state is small (two generator states and three integers) and restores the sampler, its generator included.
+    A batch that reaches over the end of an epoch is filled from the next permutation, so no example is ever
+    left out. The state is small (two generator states and three integers) and restores the sampler, its
+    generator included.
 
     Args:
         n: Number of examples.

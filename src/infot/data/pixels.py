@@ -22,7 +22,8 @@ def images_from_array(path: Path, images: Array) -> Array:
 
     Args:
         path: Where the images came from, for messages.
-        images: Unsigned integers (divided by 255 or 65535), integers 0..255, booleans or 0/1 masks, or floats in [0, 1].
+        images: Unsigned integers (divided by 255 or 65535), integers 0..255, booleans or 0/1 masks, or floats
+            in [0, 1].
 
     Returns:
         The images.
@@ -45,7 +46,7 @@ def images_from_array(path: Path, images: Array) -> Array:
 
 
 def unit_range(path: Path, values: Array) -> Array:
-    """Bring pixel values to float32 in [0, 1].
+    """Bring pixel values to float32 in [0, 1]; integers of which none is above 1 are taken for a 0/1 mask.
 
     Raises:
         DataError: Floats outside [0, 1], or integers that are neither 0..255 nor unsigned.
@@ -57,15 +58,15 @@ def unit_range(path: Path, values: Array) -> Array:
     full = _FULL_SCALE.get(values.dtype, 255.0)
     if values.dtype not in _FULL_SCALE:
         values = _checked_range(path, values, "integers in 0..255", 255)
-    return np.multiply(values, np.float32(1.0 / full), dtype=np.float32)
+    return np.divide(values, np.float32(full), dtype=np.float32)
 
 
 def _checked_range(path: Path, values: Array, expected: str, top: float) -> Array:
     low, high = np.nanmin(values, initial=0), np.nanmax(values, initial=0)
     if np.isfinite(low) and np.isfinite(high) and (low < 0 or high > top):
         raise DataError(
-            f"{path}: expected pixels as uint8, uint16 or {expected}; got {values.dtype} from {low:g} to {high:g}. "
-            "Rescale before saving."
+            f"{path}: expected pixels as uint8, uint16 or {expected}; got {values.dtype} from {low:g} to "
+            f"{high:g}. Rescale before saving."
         )
     return values
 

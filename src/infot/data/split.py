@@ -13,8 +13,8 @@ def held_out_split(
 ) -> tuple[Array, Array]:
     """Split n examples at random into training and held-out ones, class by class where there are labels.
 
-    Of a class (or of everything) with m examples, ``round(share * m)`` are held out; at least one example is held out
-    in all and at least one is trained on. Both parts come in random order.
+    Of a class (or of everything) with m examples, ``round(share * m)`` are held out; at least one example is
+    held out in all and at least one is trained on. Both parts come in random order.
 
     Args:
         n: Number of examples, at least 2.

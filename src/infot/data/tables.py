@@ -19,13 +19,15 @@ _DELIMITERS = (",", ";", "\t")
 def read_csv(path: Path, *, labels: str | None = None, columns: tuple[str, ...] = ()) -> RawData:
     """Read a table of numbers from text; the first line may name the columns.
 
-    Cells are separated by comma, semicolon or tab, whichever is most frequent in the first line. Without a line of names
-    the columns are called ``0``, ``1``, ... A first column without a name that counts the rows is no data.
+    Cells are separated by comma, semicolon or tab, whichever is most frequent in the first line. Without a
+    line of names the columns are called ``0``, ``1``, ... A first column without a name that counts the rows
+    is no data.
 
     Args:
         path: The .csv or .tsv file, in UTF-8.
         labels: Column that holds labels, numbers or text.
-        columns: Columns to read as numbers, by name, in this order; the labels may then be missing. Empty: all columns.
+        columns: Columns to read as numbers, by name, in this order; the labels may then be missing. Empty:
+            all columns.
 
     Returns:
         The rows.
@@ -41,7 +43,8 @@ def read_csv(path: Path, *, labels: str | None = None, columns: tuple[str, ...] 
     for i, row in enumerate(body):
         if len(row) != len(names):
             raise DataError(
-                f"{path}: expected {len(names)} cells in each row; row {i} (from 0) has {len(row)}. Repair it."
+                f"{path}: expected {len(names)} cells in each row; row {i} (from 0) has {len(row)}. Repair "
+                "it."
             )
     _check_names(path, names)
     table = {name: _column([row[j] for row in body]) for j, name in enumerate(names)}
@@ -56,7 +59,8 @@ def read_parquet(path: Path, *, labels: str | None = None, columns: tuple[str, .
     Args:
         path: The file.
         labels: Column that holds labels, numbers or text.
-        columns: Columns to read as numbers, by name, in this order; the labels may then be missing. Empty: all columns.
+        columns: Columns to read as numbers, by name, in this order; the labels may then be missing. Empty:
+            all columns.
 
     Returns:
         The rows.
@@ -69,7 +73,8 @@ def read_parquet(path: Path, *, labels: str | None = None, columns: tuple[str, .
         import pyarrow.parquet as pq
     except ImportError as error:
         raise DataError(
-            f'{path}: reading .parquet needs pyarrow, which is not installed. Run pip install "infot[parquet]", or save '
+            f"{path}: reading .parquet needs pyarrow, which is not installed. Run pip install "
+            '"infot[parquet]", or save '
             "the table as .csv."
         ) from error
     try:
@@ -107,7 +112,8 @@ def _raw(path: Path, table: dict[str, Array], *, labels: str | None, columns: tu
     text = [name for name in features if table[name].dtype.kind != "f"]
     if text:
         raise DataError(
-            f"{path}: expected columns of numbers; these hold text: {_listed(text)}. Remove them, or choose one as the "
+            f"{path}: expected columns of numbers; these hold text: {_listed(text)}. Remove them, or choose "
+            "one as the "
             f"labels with --data.labels {text[0]}."
         )
     if not features:
