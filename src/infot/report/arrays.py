@@ -1,0 +1,108 @@
+"""The arrays of `evaluation.npz`, checked at the door so that no figure meets a shape it does not know."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+__all__ = ["is_image_run", "read_arrays"]
+
+FLAT = {
+    "traversal_values": 1,
+    "posterior": 2,
+    "posterior_labels": 1,
+    "sample_codes": 1,
+    "data": 2,
+    "plan_latent_points": 2,
+    "plan_latent_codes": 1,
+    "plan_data_points": 2,
+    "plan_pairs": 2,
+    "plan_mass": 1,
+    "code_label_counts": 2,
+    "code_frequencies": 1,
+}
+"""Number of dimensions of the arrays that are not pictures."""
+
+IMAGES = {"templates": 1, "posterior_data": 1, "reconstructions": 1, "samples": 2, "traversals": 2}
+"""Number of dimensions before the (C, H, W) of a picture."""
+
+TOGETHER = (
+    ("samples", "sample_codes"),
+    ("plan_latent_points", "plan_latent_codes"),
+    ("plan_pairs", "plan_mass"),
+    ("posterior_data", "posterior"),
+    ("posterior_data", "reconstructions"),
+    ("posterior_data", "posterior_labels"),
+)
+"""Pairs of arrays that must have the same length."""
+
+
+def is_image_run(arrays: dict[str, np.ndarray]) -> bool:
+    """Tell pictures from vectors: samples of pictures are (codes, draws, C, H, W)."""
+    return any(name in arrays and arrays[name].ndim == lead + 3 for name, lead in IMAGES.items() if name != "traversals")
+
+
+def read_arrays(path: Path, notes: list[str]) -> dict[str, np.ndarray]:
+    """Read what can be drawn; whatever does not fit is left out and told in `notes`.
+
+    Args:
+        path: The file; one that is not there gives no arrays and no note.
+        notes: Gets a sentence for each array that is left out.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            loaded = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        notes.append(f"evaluation.npz cannot be read ({type(error).__name__}: {error}); figures that need it are missing.")
+        return {}
+    images = any(name in loaded and loaded[name].ndim == lead + 3 for name, lead in IMAGES.items() if name != "traversals")
+    kept = {}
+    for name, array in loaded.items():
+        problem = _problem(name, array, images=images)
+        if problem:
+            notes.append(f"evaluation.npz: `{name}` is left out, it {problem}.")
+        else:
+            kept[name] = array
+    _drop_unequal(kept, notes)
+    _drop_foreign_pairs(kept, notes)
+    return kept
+
+
+def _problem(name: str, array: np.ndarray, *, images: bool) -> str | None:
+    if array.dtype.kind not in "fiub":
+        return f"holds {array.dtype} where numbers were expected"
+    if array.size == 0:
+        return "is empty"
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        return f"holds {int((~np.isfinite(array)).sum())} values that are not finite"
+    if images and name in IMAGES:
+        expected = IMAGES[name] + 3
+        if array.ndim == expected and array.shape[-3] not in (1, 3):
+            return f"has {array.shape[-3]} channels where 1 or 3 were expected"
+    else:
+        expected = FLAT.get(name) or {"samples": 2, "traversals": 4}.get(name, array.ndim)
+    return None if array.ndim == expected else f"has shape {array.shape} where {expected} dimensions were expected"
+
+
+def _drop_unequal(arrays: dict[str, np.ndarray], notes: list[str]) -> None:
+    for first, second in TOGETHER:
+        if first in arrays and second in arrays and not (first == "samples" and arrays[first].ndim != 2):
+            lengths = len(arrays[first]), len(arrays[second])
+            if lengths[0] != lengths[1]:
+                del arrays[second]
+                notes.append(
+                    f"evaluation.npz: `{second}` is left out, it has {lengths[1]} entries where `{first}` has {lengths[0]}."
+                )
+
+
+def _drop_foreign_pairs(arrays: dict[str, np.ndarray], notes: list[str]) -> None:
+    """Leave out pairs that point past the end of the points they join."""
+    pairs = arrays.get("plan_pairs")
+    if pairs is None:
+        return
+    ends = [len(arrays[name]) if name in arrays else 0 for name in ("plan_latent_points", "plan_data_points")]
+    if pairs.shape[1] != 2 or pairs.min() < 0 or pairs[:, 0].max() >= ends[0] or pairs[:, 1].max() >= ends[1]:
+        del arrays["plan_pairs"]
+        notes.append("evaluation.npz: `plan_pairs` is left out, it does not index the points of the plan.")

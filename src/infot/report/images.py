@@ -1,0 +1,162 @@
+"""Figures of runs on images: what each code draws, the reach of the noise, codes read off the plan."""
+
+from pathlib import Path
+
+import numpy as np
+
+from infot.report.markup import Markup, element, figure, join, number
+from infot.report.palette import colour
+from infot.report.pictures import file_picture, strip
+from infot.report.record import grid_step
+from infot.report.tables import chip
+
+__all__ = ["codes_figure", "grids_figure", "posterior_figure", "templates_strip", "traversal_figure"]
+
+MAX_CODES = 60
+MAX_SWEEPS = 10
+MAX_DRAWS = 12
+SURE, UNSURE = 12, 4
+"""Held-out images shown: the first ones, and the ones about which the plan is least sure."""
+
+
+def codes_figure(arrays: dict[str, np.ndarray]) -> Markup | None:
+    """Draw a row for each code: template, samples, its share of the data, its commonest label."""
+    samples, templates = arrays.get("samples"), arrays.get("templates")
+    lead = samples if samples is not None else templates
+    if lead is None:
+        return None
+    rows = [_code_row(k, arrays) for k in range(min(len(lead), MAX_CODES))]
+    more = f" The first {MAX_CODES} of {len(lead)} codes are shown." if len(lead) > MAX_CODES else ""
+    caption = (
+        "A row for each code. Left: its template, what the code draws when the noise is at its mean. Middle: samples with "
+        "this code and random noise; they should be one kind of thing, in all its variety. Right: the share of held-out images "
+        "that the plan gives to this code, and the commonest label among them (known from the labels, which "
+        "training never saw)." + more
+    )
+    return figure(element("div", *rows, class_="codes"), caption=caption, class_="wide")
+
+
+def _code_row(k: int, arrays: dict[str, np.ndarray]) -> Markup:
+    pieces = [element("div", chip(k), class_="code")]
+    templates, samples = arrays.get("templates"), arrays.get("samples")
+    if templates is not None and k < len(templates):
+        pieces.append(element("div", strip(templates[k : k + 1], f"Template of code {k}.", cell=64), class_="template"))
+    if samples is not None:
+        shown = samples[k, :MAX_DRAWS]
+        pieces.append(element("div", strip(shown, f"{len(shown)} samples of code {k}."), class_="draws"))
+    return element("div", *pieces, element("div", *_code_facts(k, arrays), class_="facts"), class_="code-row")
+
+
+def _code_facts(k: int, arrays: dict[str, np.ndarray]) -> list[Markup]:
+    facts = []
+    frequencies, counts = arrays.get("code_frequencies"), arrays.get("code_label_counts")
+    if frequencies is not None and k < len(frequencies):
+        facts.append(element("span", f"{100 * frequencies[k]:.1f} % of data"))
+    if counts is not None and k < len(counts) and counts[k].sum():
+        best = int(counts[k].argmax())
+        facts.append(element("span", f"label {best}: {100 * counts[k, best] / counts[k].sum():.0f} %"))
+    return facts
+
+
+def templates_strip(arrays: dict[str, np.ndarray]) -> Markup | None:
+    """Show all codes in one row, for the overview of several runs."""
+    templates, samples = arrays.get("templates"), arrays.get("samples")
+    pictures = templates if templates is not None else None if samples is None else samples[:, 0]
+    if pictures is None:
+        return None
+    return strip(pictures[:20], f"Templates of {len(pictures[:20])} codes.", cell=44)
+
+
+def traversal_figure(arrays: dict[str, np.ndarray]) -> Markup | None:
+    """Draw a row for each noise coordinate, swept at a fixed code."""
+    sweeps = arrays.get("traversals")
+    if sweeps is None or sweeps.ndim != 5:
+        return None
+    rows = [
+        element(
+            "div",
+            element("div", f"{j + 1}", class_="code"),
+            element("div", strip(sweep, f"Noise coordinate {j + 1} swept in {len(sweep)} steps."), class_="draws"),
+            class_="code-row sweep",
+        )
+        for j, sweep in enumerate(sweeps[:MAX_SWEEPS])
+    ]
+    values = arrays.get("traversal_values")
+    reach = f" from {values[0]:.1f} to {values[-1]:.1f} standard deviations" if values is not None else ""
+    more = f" The first {MAX_SWEEPS} of {len(sweeps)} coordinates are shown." if len(sweeps) > MAX_SWEEPS else ""
+    caption = (
+        f"A row for each coordinate of the noise: it is swept{reach}, the code and the other coordinates stay. What the thing "
+        "is should stay the same along a row; how it looks (slant, width, thickness …) should change." + more
+    )
+    return figure(element("div", *rows, class_="codes"), caption=caption, class_="wide")
+
+
+def posterior_figure(arrays: dict[str, np.ndarray]) -> Markup | None:
+    """Draw, for some held-out images, how the plan divides them among the codes and how it rebuilds them."""
+    data, posterior = arrays.get("posterior_data"), arrays.get("posterior")
+    if data is None or posterior is None:
+        return None
+    confidence = posterior.max(axis=1)
+    first = list(range(min(SURE, len(data))))
+    doubtful = [int(k) for k in np.argsort(confidence) if int(k) not in first][:UNSURE]
+    groups = [element("div", *(_reading(k, arrays) for k in first), class_="readings")]
+    if doubtful:
+        groups.append(element("h5", "Least sure"))
+        groups.append(element("div", *(_reading(k, arrays) for k in doubtful), class_="readings"))
+    rebuilt = " Right: what the generator draws for it from the latent that the plan matches it with." if (
+        "reconstructions" in arrays
+    ) else ""
+    caption = (
+        "Left: an image from held-out data. Bars: r(c|x), the share of it that the plan matches with each code; one full "
+        f"bar means that the plan is sure.{rebuilt} The first {len(first)} images are not chosen"
+        + (f"; below them the {len(doubtful)} of {len(data)} about which the plan is least sure." if doubtful else ".")
+    )
+    return figure(*groups, title="Codes read off the plan", caption=caption, class_="wide")
+
+
+def _reading(k: int, arrays: dict[str, np.ndarray]) -> Markup:
+    posterior, labels = arrays["posterior"][k], arrays.get("posterior_labels")
+    best = int(posterior.argmax())
+    told = f"label {int(labels[k])} · " if labels is not None and k < len(labels) else ""
+    pieces = [strip(arrays["posterior_data"][k : k + 1], f"Held-out image {k + 1}.", cell=52), _bars(posterior)]
+    if "reconstructions" in arrays:
+        pieces.append(strip(arrays["reconstructions"][k : k + 1], "What the plan rebuilds.", cell=52))
+    words = element("p", told, "code ", chip(best), f" {100 * float(posterior[best]):.0f} %")
+    return element("div", element("div", *pieces, class_="trio"), words, class_="reading")
+
+
+def _bars(posterior: np.ndarray) -> Markup:
+    width = 96 / len(posterior)
+    marks = [element("line", x1=0, x2=96, y1=46, y2=46, class_="axis")]
+    for code, share in enumerate(posterior):
+        height = 42 * float(np.clip(share, 0, 1))
+        if height > 0.2:
+            box = {"x": number(code * width + width * 0.1), "y": number(46 - height)}
+            box |= {"width": number(max(width * 0.8, 0.6)), "height": number(height)}
+            marks.append(element("rect", fill=colour(code), **box))
+        if len(posterior) <= 12:
+            marks.append(element("text", str(code), x=number((code + 0.5) * width), y=55, text_anchor="middle"))
+    best = int(posterior.argmax())
+    label = f"Bars of the code posterior; code {best} has {100 * float(posterior[best]):.0f} %."
+    return element("svg", join(marks), viewBox="0 0 96 57", role="img", aria_label=label, class_="bars")
+
+
+def grids_figure(grids: tuple[Path, ...], *, limit: int) -> Markup | None:
+    """Show sample grids from along the training, first and last included."""
+    if not grids or limit < 1:
+        return None
+    positions = sorted({round(p) for p in np.linspace(0, len(grids) - 1, min(limit, len(grids)))})
+    frames, unreadable = [], 0
+    for position in positions:
+        step, _ = grid_step(grids[position])
+        name = f"step {step:,}" if step >= 0 else grids[position].stem
+        picture = file_picture(grids[position], f"Samples at {name}.")
+        if picture is None:
+            unreadable += 1
+        else:
+            frames.append(element("div", picture, element("p", name), class_="frame"))
+    if not frames:
+        return None
+    caption = "Samples drawn while training, always from the same codes and noise, so that pictures can be compared."
+    caption += f" {unreadable} files could not be read." if unreadable else ""
+    return figure(element("div", *frames, class_="frames"), title="How the samples grew", caption=caption, class_="wide")

@@ -1,0 +1,107 @@
+"""The page: one HTML file that holds everything it shows."""
+
+import os
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from infot.errors import RunFolderError
+from infot.report.glossary import WORDS
+from infot.report.markup import Markup, element, join
+from infot.report.overview import overview, run_names
+from infot.report.record import Run, read_run
+from infot.report.section import Detail, lead, run_facts, run_section
+
+__all__ = ["render", "write_report"]
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+"""Content policy of the page: the browser itself refuses any request to the outside, and any script."""
+
+
+def write_report(runs: Sequence[Path], out: Path) -> Path:
+    """Write one self-contained HTML page about one or several runs.
+
+    The page opens from disk: styles, pictures and drawings are inside it, there is no script and no outside request. It
+    is written under a temporary name and renamed, so `out` is never half-written.
+
+    Args:
+        runs: Run folders; several give an overview first, then a section a run.
+        out: The file to write; its folder is made if need be.
+
+    Returns:
+        `out`.
+
+    Raises:
+        RunFolderError: If no run is given, a folder is no run, or `out` cannot be written.
+    """
+    if not runs:
+        raise RunFolderError("expected at least one run folder to report on, but none was given.")
+    page = render([read_run(Path(path)) for path in runs])
+    _write(out, page)
+    return out
+
+
+def render(runs: Sequence[Run]) -> str:
+    """Build the page as text."""
+    names = run_names(runs)
+    detail = Detail.of_runs(len(runs))
+    title = f"{runs[0].data_name} · {runs[0].method}" if len(runs) == 1 else f"{len(runs)} runs compared"
+    body = [_header(runs, names, title)]
+    if len(runs) > 1:
+        body.append(overview(runs, names))
+    for k, (run, name) in enumerate(zip(runs, names, strict=True), start=1):
+        anchor = f"run-{k}"
+        top = [element("h2", name, id=anchor), lead(run), run_facts(run)] if len(runs) > 1 else []
+        body.append(element("section", *top, run_section(run, detail, anchor=anchor), class_="run"))
+    body += [_words(), element("footer", "Made by infot from the files of the run; nothing on this page is loaded from elsewhere.")]
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("title", f"{title} – infot report"),
+        element("style", Markup(files("infot.report").joinpath("style.css").read_text(encoding="utf-8"))),
+    )
+    return "<!doctype html>\n" + element("html", head, element("body", element("main", *body)), lang="en") + "\n"
+
+
+def _header(runs: Sequence[Run], names: Sequence[str], title: str) -> Markup:
+    if len(runs) == 1:
+        kicker = f"infot report · {runs[0].name}"
+        return element("header", element("p", kicker, class_="kicker"), element("h1", title), lead(runs[0]), run_facts(runs[0]))
+    methods = dict.fromkeys(run.method for run in runs)
+    data = dict.fromkeys(run.data_name for run in runs)
+    told = f"{len(runs)} runs of {_list(list(methods))} on {_list(list(data))}, set beside each other and then shown one by one."
+    links = [element("li", element("a", name, href=f"#run-{k}")) for k, name in enumerate(names, start=1)]
+    return element(
+        "header",
+        element("p", "infot report", class_="kicker"),
+        element("h1", title),
+        element("p", told, class_="lead"),
+        element("nav", element("ul", *links), aria_label="Runs"),
+    )
+
+
+def _words() -> Markup:
+    entries = join(join([element("dt", word), element("dd", meaning)]) for word, meaning in WORDS)
+    return element("section", element("h2", "Words used here", id="words"), element("dl", entries), class_="run words")
+
+
+def _list(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+
+
+def _write(out: Path, page: str) -> None:
+    """Write under a temporary name beside `out` and rename; on failure nothing is left behind."""
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            temporary.write_text(page, encoding="utf-8")
+            os.replace(temporary, out)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RunFolderError(f"cannot write the report {out}: {reason}; give another place with --out.") from error

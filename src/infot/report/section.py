@@ -1,0 +1,144 @@
+"""The part of the page about one run."""
+
+from dataclasses import dataclass
+
+from infot.report import images, vectors
+from infot.report.arrays import is_image_run
+from infot.report.curves import run_curves
+from infot.report.markup import Markup, element, join
+from infot.report.record import Run
+from infot.report.scales import duration
+from infot.report.tables import cards, code_label_table, metric_table
+from infot.report.words import lead_sentence, status_sentence
+
+__all__ = ["Detail", "run_facts", "run_section"]
+
+
+@dataclass(frozen=True)
+class Detail:
+    """How much of a run is drawn, so that a page of many runs stays small."""
+
+    points: int
+    grids: int
+
+    @classmethod
+    def of_runs(cls, n: int) -> "Detail":
+        """Divide the room of a page among its runs."""
+        return cls(points=max(400, min(2000, 8000 // n)), grids=6 if n <= 2 else 3 if n <= 6 else 0)
+
+
+def run_section(run: Run, detail: Detail, *, anchor: str) -> Markup:
+    """Write everything about one run.
+
+    Args:
+        run: What its folder holds.
+        detail: How much to draw.
+        anchor: Start of the addresses of its parts within the page.
+    """
+    figures = _image_parts(run, detail) if is_image_run(run.arrays) else _vector_parts(run, detail)
+    parts = [_result(run), *figures, _training(run, detail), _making(run)]
+    return join(
+        element("section", element("h3", title, id=f"{anchor}-{k}"), *content, class_="part")
+        for k, (title, content) in enumerate((p for p in parts if p[1]), start=1)
+    )
+
+
+def run_facts(run: Run) -> Markup:
+    """List the facts that identify a run, and how it ended."""
+    facts = [("data", run.data_name), ("method", run.method), ("seed", run.seed)]
+    if run.last_step is not None:
+        facts.append(("steps", f"{run.last_step:,}"))
+    if run.wall_seconds is not None:
+        facts.append(("time", duration(run.wall_seconds)))
+    if "device" in run.summary:
+        facts.append(("device", str(run.summary["device"])))
+    if "version" in run.summary:
+        facts.append(("infot", str(run.summary["version"])))
+    items = [element("li", element("span", key), " ", value) for key, value in facts]
+    state = element("li", run.status, class_=f"status {run.status if run.status.isalpha() else ''}")
+    return element("ul", state, *items, class_="facts-list")
+
+
+def lead(run: Run) -> Markup:
+    """Write the result in a sentence, and how the run ended where that matters."""
+    told = status_sentence(run)
+    warning = element("p", told, class_="warning") if told else ""
+    return join([element("p", lead_sentence(run), class_="lead"), warning])
+
+
+Part = tuple[str, list[Markup]]
+
+
+def _result(run: Run) -> Part:
+    pieces: list[Markup] = []
+    if run.measurements:
+        note = (
+            "Each bar runs from what chance reaches (left) to what true data reach, or the best value there is (right). "
+            f"{run.protocol}{'' if not run.protocol or run.protocol.endswith('.') else '.'} "
+            + (f"Judged on: {run.evaluation_data}." if run.evaluation_data else "")
+        )
+        pieces += [cards(run.measurements), element("p", note.strip(), class_="note")]
+        table = metric_table(run.measurements)
+        pieces.append(element("details", element("summary", f"All {len(run.measurements)} metrics, with their scales"), table))
+    if run.notes:
+        items = element("ul", *(element("li", note) for note in run.notes))
+        pieces.append(element("div", element("strong", "What is missing here"), items, class_="notes"))
+    return "Result", pieces
+
+
+def _image_parts(run: Run, detail: Detail) -> list[Part]:
+    posterior = images.posterior_figure(run.arrays)
+    return [
+        ("What each code draws", _present(images.codes_figure(run.arrays))),
+        ("What the noise changes", _present(images.traversal_figure(run.arrays))),
+        ("The plan: which code an image belongs to", _present(posterior)),
+        ("Codes against labels", _counts(run, "label")),
+    ]
+
+
+def _vector_parts(run: Run, detail: Detail) -> list[Part]:
+    plane = vectors.plane_of(run.arrays)
+    if plane is None:
+        return [("Codes against labels", _counts(run, "label"))]
+    of = "mode" if run.measurement("modes") else "label"
+    plan = [vectors.plan_figure(run.arrays, plane), vectors.code_density(run.arrays)]
+    return [
+        ("What each code draws", _present(vectors.samples_figure(run.arrays, plane, limit=detail.points))),
+        ("What the noise changes", _present(vectors.traversal_figure(run.arrays, plane))),
+        ("The plan", _present(*plan)),
+        (f"Codes against {of}s", _counts(run, of)),
+    ]
+
+
+def _counts(run: Run, of: str) -> list[Markup]:
+    counts = run.arrays.get("code_label_counts")
+    return [] if counts is None else [code_label_table(counts, of=of)]
+
+
+def _training(run: Run, detail: Detail) -> Part:
+    known, others = run_curves(run)
+    pieces = [element("div", *known, class_="charts")] if known else []
+    if others:
+        summary = element("summary", f"{len(others)} further quantities that were logged")
+        pieces.append(element("details", summary, element("div", *others, class_="charts")))
+    pieces += _present(images.grids_figure(run.grids, limit=detail.grids))
+    if not pieces:
+        pieces = [element("p", "Nothing was logged, so there are no curves to draw.", class_="note")]
+    return "Training", pieces
+
+
+def _making(run: Run) -> Part:
+    again = f"infot train --config {run.path}/config.yaml --run {run.path}-again"
+    pieces = [
+        element("p", "To repeat this run (on another machine, save the configuration below as config.yaml first):"),
+        element("pre", element("code", again), class_="command"),
+    ]
+    if run.status in ("interrupted", "unfinished"):
+        pieces += [element("p", "To go on with it:"), element("pre", element("code", f"infot resume {run.path}"), class_="command")]
+    summary = element("summary", "The whole configuration")
+    pieces.append(element("details", summary, element("pre", element("code", run.config_text)), class_="config"))
+    return "How it was made", pieces
+
+
+def _present(*figures: Markup | None) -> list[Markup]:
+    return [figure for figure in figures if figure is not None]
