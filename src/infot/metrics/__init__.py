@@ -1,0 +1,47 @@
+"""Metrics: pure functions of arrays, each beside the value of true data and of chance."""
+
+from infot.metrics.axes import Axes, axes_metrics, linear_response, read_axes
+from infot.metrics.base import Metric, to_json
+from infot.metrics.clustering import (
+    accuracy,
+    ari,
+    clustering_metrics,
+    code_metrics,
+    conditional_entropy,
+    contingency,
+    match,
+    nmi,
+    purity,
+)
+from infot.metrics.coverage import Coverage, cover, coverage_metrics, nearest_modes, w2, w2_metric
+from infot.metrics.noise import noise_nmi, noise_nmi_metric
+from infot.metrics.plan import code_frequencies, plan_information, plan_information_metric
+
+__all__ = [
+    "Axes",
+    "Coverage",
+    "Metric",
+    "accuracy",
+    "ari",
+    "axes_metrics",
+    "clustering_metrics",
+    "code_frequencies",
+    "code_metrics",
+    "conditional_entropy",
+    "contingency",
+    "cover",
+    "coverage_metrics",
+    "linear_response",
+    "match",
+    "nearest_modes",
+    "nmi",
+    "noise_nmi",
+    "noise_nmi_metric",
+    "plan_information",
+    "plan_information_metric",
+    "purity",
+    "read_axes",
+    "to_json",
+    "w2",
+    "w2_metric",
+]
