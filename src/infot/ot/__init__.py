@@ -1,0 +1,69 @@
+"""Optimal transport between latents and data: problems, regularisers with structure, solvers, plans, divergences.
+
+>>> import torch
+>>> from infot import ot
+>>> cost = torch.rand(12, 6, dtype=torch.float64)
+>>> blocks = ot.Blocks(code=(3, 4))
+>>> structured = ot.Structured(ot.Entropic(0.2), blocks=blocks, epsilon_code=0.02)
+>>> plan = ot.solve(ot.OTProblem(cost=cost, regulariser=structured))
+>>> bool(plan.converged)
+True
+"""
+
+from infot.ot.costs import (
+    Cosine,
+    Cost,
+    FeatureCost,
+    Lp,
+    OnCoordinates,
+    PerturbedCost,
+    SquaredEuclidean,
+    squared_euclidean,
+)
+from infot.ot.differentiation import transport_value
+from infot.ot.divergences import sinkhorn_divergence
+from infot.ot.entry import balanced_assignment, choose_solver, solve
+from infot.ot.plan import Plan, Solution
+from infot.ot.problem import OTProblem
+from infot.ot.regularisers import Entropic, Regulariser
+from infot.ot.schedules import Constant, Geometric, Linear, Schedule
+from infot.ot.solvers.base import Solver
+from infot.ot.solvers.dual import SemiDual
+from infot.ot.solvers.nested import Nested
+from infot.ot.solvers.perturbed import PerturbedCostLoop
+from infot.ot.solvers.sinkhorn import Sinkhorn
+from infot.ot.status import Status
+from infot.ot.structure import Blocks, Structured
+
+__all__ = [
+    "Blocks",
+    "Constant",
+    "Cosine",
+    "Cost",
+    "Entropic",
+    "FeatureCost",
+    "Geometric",
+    "Linear",
+    "Lp",
+    "Nested",
+    "OTProblem",
+    "OnCoordinates",
+    "PerturbedCost",
+    "PerturbedCostLoop",
+    "Plan",
+    "Regulariser",
+    "Schedule",
+    "SemiDual",
+    "Sinkhorn",
+    "Solution",
+    "Solver",
+    "SquaredEuclidean",
+    "Status",
+    "Structured",
+    "balanced_assignment",
+    "choose_solver",
+    "sinkhorn_divergence",
+    "solve",
+    "squared_euclidean",
+    "transport_value",
+]

@@ -1,0 +1,121 @@
+"""The front door: one function from a problem to a plan."""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from infot.errors import ProblemError
+from infot.ot.plan import Plan
+from infot.ot.problem import OTProblem
+from infot.ot.regularisers import Entropic
+from infot.ot.solvers.base import Solver
+from infot.ot.solvers.dual import SemiDual
+from infot.ot.solvers.nested import Nested
+from infot.ot.solvers.perturbed import PerturbedCostLoop
+from infot.ot.solvers.sinkhorn import Sinkhorn
+from infot.ot.structure import Structured
+
+__all__ = ["balanced_assignment", "choose_solver", "solve"]
+
+
+def solve(
+    problem: OTProblem,
+    *,
+    solver: Solver | None = None,
+    tolerance: float = 1e-4,
+    max_steps: int = 2000,
+    start: Plan | Float[Tensor, "*batch n"] | None = None,
+    on_failure: Literal["warn", "raise", "return"] = "warn",
+) -> Plan:
+    """Solve a regularised transport problem and return its plan.
+
+    No gradients flow through the solve: differentiate the cost against the held plan (:func:`transport_value`).
+
+    Args:
+        problem: What to solve, single or with a batch axis.
+        solver: How; left out, :func:`choose_solver` decides and ``plan.solution.solver`` tells.
+        tolerance: L1 marginal error to reach; 1e-4 suits float32.
+        max_steps: Limit on the solver's steps.
+        start: A plan of a similar problem, or a latent potential, to start from.
+        on_failure: What to do where the tolerance is missed: warn, raise ConvergenceError, or just return the plan.
+
+    Returns:
+        The plan, whose rows are exact; ``plan.marginal_error`` is what is missing on the side of ``b``.
+
+    Raises:
+        ProblemError: if the settings fit no problem.
+        ConvergenceError: if the tolerance was missed and ``on_failure`` is "raise".
+
+    Example:
+        >>> from infot import ot
+        >>> plan = ot.solve(ot.OTProblem(cost=torch.tensor([[0.0, 1.0], [1.0, 0.0]]), regulariser=ot.Entropic(0.05)))
+        >>> plan.matrix().round(decimals=3).tolist()
+        [[0.5, 0.0], [0.0, 0.5]]
+    """
+    if not tolerance > 0 or max_steps < 1:
+        raise ProblemError(f"expected tolerance > 0 and max_steps >= 1, got {tolerance} and {max_steps}")
+    with torch.no_grad():
+        batch = problem.as_batch()
+        chosen = choose_solver(problem) if solver is None else solver
+        potential = _start(start, batch)
+        solution = chosen.solve(batch, tolerance=tolerance, max_steps=max_steps, start=potential)
+        return Plan(problem, solution).report(on_failure, tolerance)
+
+
+def choose_solver(problem: OTProblem) -> Solver:
+    """Return the solver that suits a problem's regulariser."""
+    regulariser = problem.regulariser
+    if isinstance(regulariser, Entropic):
+        return Sinkhorn()
+    if isinstance(regulariser, Structured):
+        return Nested() if regulariser.convex else PerturbedCostLoop()
+    return SemiDual()
+
+
+def _start(start: Plan | Tensor | None, batch: OTProblem) -> Tensor | None:
+    if start is None:
+        return None
+    potential = start.solution.f if isinstance(start, Plan) else start.detach()
+    potential = potential.reshape(-1, potential.shape[-1])
+    if potential.shape[-1] != batch.cost.shape[-2] or potential.shape[0] not in (1, batch.cost.shape[0]):
+        raise ProblemError(
+            f"expected a starting potential for {batch.cost.shape[-2]} rows, got shape {tuple(potential.shape)}"
+        )
+    return potential.to(batch.cost).expand(batch.cost.shape[0], -1)
+
+
+def balanced_assignment(
+    scores: Float[Tensor, "*batch K M"],
+    a: Float[Tensor, "*batch K"] | None = None,
+    b: Float[Tensor, "*batch M"] | None = None,
+    epsilon: float = 0.1,
+    *,
+    tolerance: float = 1e-3,
+    max_steps: int = 1000,
+    start: Plan | Tensor | None = None,
+    on_failure: Literal["warn", "raise", "return"] = "warn",
+) -> Plan:
+    """Assign data to codes at least cost with both marginals fixed: ``argmin <A, r> + epsilon I(c; x)``.
+
+    Args:
+        scores: Cost ``A(c, x)`` of explaining each datum by each code.
+        a: Weights of the codes; uniform if left out.
+        b: Weights of the data; uniform if left out.
+        epsilon: Price of a nat through the code, in units of cost.
+        tolerance: L1 marginal error to reach.
+        max_steps: Limit on the steps of Sinkhorn.
+        start: Plan of a similar problem to start from.
+        on_failure: See :func:`solve`.
+
+    Returns:
+        The plan over codes and data; ``plan.conditional()`` is ``r(c | x)``.
+
+    Example:
+        >>> plan = balanced_assignment(torch.tensor([[0.0, 1.0], [0.5, 1.0]]), epsilon=0.01)
+        >>> plan.conditional().round().tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
+    """
+    problem = OTProblem(cost=scores, a=a, b=b, regulariser=Entropic(epsilon))
+    return solve(problem, tolerance=tolerance, max_steps=max_steps, start=start, on_failure=on_failure)

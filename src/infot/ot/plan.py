@@ -1,0 +1,258 @@
+"""The transport plan between latents and data, and everything that can be read off it."""
+
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from infot.errors import ConvergenceError, ConvergenceWarning, ProblemError
+from infot.numerics import safe_log
+from infot.ot.problem import OTProblem
+from infot.ot.regularisers import Entropic
+from infot.ot.status import Status
+from infot.ot.structure import Blocks, Structured
+
+__all__ = ["Plan", "Solution"]
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """What a solver hands back, always with a batch axis.
+
+    Args:
+        f: Potential of the latents, set so that the plan's rows are exact.
+        g: Potential of the data.
+        perturbation: By how much structure lowers the ground cost of (code, datum): ``lambda log r``.
+        row_scale: Factor on the rows of the density, for regularisers whose potential cannot make them exact.
+        value: Optimal value, ``(B,)``.
+        n_steps: Steps taken, ``(B,)``.
+        statuses: Why each solve ended.
+        solver: What solved it, in words.
+    """
+
+    f: Float[Tensor, "B n"]
+    g: Float[Tensor, "B m"]
+    value: Float[Tensor, " B"]
+    n_steps: Int[Tensor, " B"]
+    statuses: tuple[Status, ...]
+    solver: str
+    perturbation: Float[Tensor, "B K m"] | None = None
+    row_scale: Float[Tensor, "B n"] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A transport plan, held by its potentials; arrays are made on request and carry no gradients.
+
+    The plan is ``pi = a x b * density`` with ``density = exp((f + g - C + lambda log r) / epsilon)`` for entropic and
+    structured regularisers. Its rows sum to ``a`` to rounding; what is missing lies on the side of ``b``.
+    Everything has the batch axis of the problem, if it has one.
+
+    Args:
+        problem: The problem as posed.
+        solution: What the solver found.
+    """
+
+    problem: OTProblem
+    solution: Solution
+
+    @cached_property
+    def _batch(self) -> OTProblem:
+        return self.problem.as_batch()
+
+    def _out(self, value: Tensor) -> Tensor:
+        return value if self.problem.batched else value[0]
+
+    @property
+    def f(self) -> Float[Tensor, "*batch n"]:
+        """Potential of the latents, in units of cost."""
+        return self._out(self.solution.f)
+
+    @property
+    def g(self) -> Float[Tensor, "*batch m"]:
+        """Potential of the data, in units of cost."""
+        return self._out(self.solution.g)
+
+    @property
+    def value(self) -> Float[Tensor, "*batch"]:
+        """Optimal value of the regularised problem, by duality, in units of cost."""
+        return self._out(self.solution.value)
+
+    @property
+    def n_steps(self) -> Int[Tensor, "*batch"]:
+        """Steps that the solver took."""
+        return self._out(self.solution.n_steps)
+
+    @property
+    def converged(self) -> Bool[Tensor, "*batch"]:
+        """Whether the marginal error fell below the tolerance."""
+        flags = [status is Status.CONVERGED for status in self.solution.statuses]
+        return self._out(torch.tensor(flags, device=self.solution.f.device))
+
+    @property
+    def status(self) -> Status:
+        """Why the solve ended; for a batch, the first reason that is not convergence."""
+        failures = [status for status in self.solution.statuses if status is not Status.CONVERGED]
+        return failures[0] if failures else Status.CONVERGED
+
+    @cached_property
+    def _density(self) -> Tensor:
+        batch, solution = self._batch, self.solution
+        slack = solution.f.unsqueeze(-1) + solution.g.unsqueeze(-2) - batch.cost
+        if solution.perturbation is not None:
+            slack = slack + _spread(solution.perturbation, slack.shape[-2])
+        regulariser = (
+            batch.regulariser.base if isinstance(batch.regulariser, Structured) else batch.regulariser
+        )
+        density = regulariser.density(slack, batch.row_weights)
+        if solution.row_scale is not None:
+            density = density * solution.row_scale.unsqueeze(-1)
+        return density
+
+    @cached_property
+    def _matrix(self) -> Tensor:
+        weights = self._batch.row_weights.unsqueeze(-1) * self._batch.column_weights.unsqueeze(-2)
+        return weights * self._density
+
+    def density(self) -> Float[Tensor, "*batch n m"]:
+        """Return the density of the plan against ``a x b``."""
+        return self._out(self._density)
+
+    def matrix(self) -> Float[Tensor, "*batch n m"]:
+        """Return the plan as a matrix of masses; rows sum to ``a``, columns to ``b`` up to the marginal error."""
+        return self._out(self._matrix)
+
+    def marginals(self) -> tuple[Float[Tensor, "*batch n"], Float[Tensor, "*batch m"]]:
+        """Return the plan's own row and column masses."""
+        return self._out(self._matrix.sum(-1)), self._out(self._matrix.sum(-2))
+
+    @cached_property
+    def _marginal_error(self) -> Tensor:
+        rows = (self._matrix.sum(-1) - self._batch.row_weights).abs().sum(-1)
+        columns = (self._matrix.sum(-2) - self._batch.column_weights).abs().sum(-1)
+        return torch.maximum(rows, columns)
+
+    @property
+    def marginal_error(self) -> Float[Tensor, "*batch"]:
+        """L1 distance between the plan's marginals and the weights, the larger side."""
+        return self._out(self._marginal_error)
+
+    @property
+    def transport_cost(self) -> Float[Tensor, "*batch"]:
+        """``<C, pi>``: what moving the mass costs, without the regulariser."""
+        return self._out((self._matrix * self._batch.cost).sum((-2, -1)))
+
+    @property
+    def primal_value(self) -> Float[Tensor, "*batch"]:
+        """``<C, pi> + Omega(pi)`` of this plan; at least :attr:`value` up to what the marginals miss."""
+        charge = self._batch.regulariser.value(self._density, self._batch.row_weights)
+        total = (self._matrix * self._batch.cost).sum((-2, -1)) + (self._batch.column_weights * charge).sum(
+            -1
+        )
+        return self._out(total)
+
+    def _blocks(self) -> Blocks:
+        if self.problem.blocks is None:
+            raise ProblemError(
+                "this plan has no blocks; give OTProblem(blocks=...) or a Structured regulariser"
+            )
+        return self.problem.blocks
+
+    @cached_property
+    def _code_density(self) -> Tensor:
+        blocks, batch = self._blocks(), self._batch
+        weights = batch.row_weights.reshape(-1, blocks.n_codes, blocks.n_noise)
+        total = weights.sum(-1, keepdim=True)
+        conditional = torch.where(total > 0, weights / total, 1 / blocks.n_noise)
+        grouped = self._density.reshape(*conditional.shape, -1)
+        return (conditional.unsqueeze(-1) * grouped).sum(2)
+
+    def code_density(self) -> Float[Tensor, "*batch K m"]:
+        """Return ``r(c, x)``: the density of (code, datum) under the plan against independence."""
+        return self._out(self._code_density)
+
+    def _information(self, block: str) -> Tensor:
+        batch = self._batch
+        if block == "latent":
+            return (self._matrix * safe_log(self._density)).sum((-2, -1))
+        if block != "code":
+            raise ProblemError(f"expected the block 'code' or 'latent', got {block!r}")
+        r = self._code_density
+        weights = batch.row_weights.reshape(r.shape[0], r.shape[1], -1).sum(-1)
+        masses = weights.unsqueeze(-1) * batch.column_weights.unsqueeze(-2) * r
+        return (masses * safe_log(r)).sum((-2, -1))
+
+    def mutual_information(self, block: Literal["code", "latent"] = "code") -> Float[Tensor, "*batch"]:
+        """Return the information in nats that the code, or the whole latent, carries about the data."""
+        return self._out(self._information(block))
+
+    def conditional_information(self, block: Literal["code"] = "code") -> Float[Tensor, "*batch"]:
+        """Return ``I(e; x | c)`` in nats: what the noise says about the data once the code is known."""
+        return self._out(self._information("latent") - self._information(block))
+
+    def conditional(self, given: Literal["data", "latent"] = "data") -> Float[Tensor, "*batch n m"]:
+        """Return ``pi(z | x)``, whose columns sum to one, or with ``given="latent"`` ``pi(x | z)``, whose rows do."""
+        if given not in ("data", "latent"):
+            raise ProblemError(f"expected given='data' or 'latent', got {given!r}")
+        side, dim = (
+            (self._batch.row_weights.unsqueeze(-1), -2)
+            if given == "data"
+            else (self._batch.column_weights.unsqueeze(-2), -1)
+        )
+        masses = side * self._density
+        return self._out(masses / masses.sum(dim, keepdim=True).clamp_min(torch.finfo(masses.dtype).tiny))
+
+    def barycentric_projection(self, y: Float[Tensor, "*batch m d"]) -> Float[Tensor, "*batch n d"]:
+        """Return for each latent the mean of the data it is coupled with, ``E[y | z]``."""
+        if y.shape[-2] != self.problem.cost.shape[-1]:
+            raise ProblemError(f"expected {self.problem.cost.shape[-1]} data points, got {tuple(y.shape)}")
+        return self.conditional("latent") @ y.to(self.solution.f.dtype)
+
+    def perturbed_cost(self) -> Float[Tensor, "*batch n m"]:
+        """Return ``C - lambda log r``: the cost whose ordinary entropic plan is this one (method, section 3)."""
+        cost = self._batch.cost
+        if self.solution.perturbation is None:
+            return self._out(cost)
+        return self._out(cost - _spread(self.solution.perturbation, cost.shape[-2]))
+
+    def report(self, on_failure: Literal["warn", "raise", "return"], tolerance: float) -> "Plan":
+        """Return the plan, after warning or raising if it missed its tolerance.
+
+        Raises:
+            ProblemError: if ``on_failure`` is none of the three words.
+            ConvergenceError: if the solve failed and ``on_failure`` is "raise".
+        """
+        if on_failure not in ("warn", "raise", "return"):
+            raise ProblemError(f"expected on_failure='warn', 'raise' or 'return', got {on_failure!r}")
+        if on_failure == "return" or self.status is Status.CONVERGED:
+            return self
+        message = (
+            f"{self.solution.solver}: L1 marginal error {float(self._marginal_error.max()):.3g} after "
+            f"{int(self.solution.n_steps.max())} steps, tolerance {tolerance:.3g}: {self.status.value}"
+        )
+        if on_failure == "raise":
+            raise ConvergenceError(message)
+        warnings.warn(message, ConvergenceWarning, stacklevel=3)
+        return self
+
+    @property
+    def epsilon(self) -> float:
+        """The price of a nat through the noise.
+
+        Raises:
+            ProblemError: if the regulariser is not entropic.
+        """
+        regulariser = self.problem.regulariser
+        base = regulariser.base if isinstance(regulariser, Structured) else regulariser
+        if not isinstance(base, Entropic):
+            raise ProblemError(f"{type(base).__name__} has no epsilon; only entropic plans have one")
+        return base.epsilon
+
+
+def _spread(perturbation: Float[Tensor, "B K m"], n_rows: int) -> Float[Tensor, "B n m"]:
+    """Repeat what is known a code for every noise draw."""
+    return perturbation.repeat_interleave(n_rows // perturbation.shape[1], dim=1)

@@ -1,0 +1,134 @@
+"""The problem: which mass is to be moved where, at what cost, with which regularisation."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from infot.errors import ProblemError
+from infot.ot.costs import Cost, SquaredEuclidean
+from infot.ot.regularisers import Regulariser
+from infot.ot.structure import Blocks, Structured
+
+__all__ = ["OTProblem"]
+
+_MASS_TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class OTProblem:
+    """Move mass from latents (rows) to data (columns) at least cost: ``min <C, pi> + Omega(pi)``.
+
+    Args:
+        cost: ``(n, m)``, or ``(B, n, m)`` for B problems at once; finite floating-point numbers. May require
+            gradients: solves look at its values only.
+        regulariser: What smooths the plan.
+        a: Weights of the rows, ``(n,)`` or ``(B, n)``, non-negative with sum one; uniform if left out.
+        b: Weights of the columns, ``(m,)`` or ``(B, m)``; likewise.
+        blocks: Layout of the rows for the diagnostics of plans that are not structured themselves.
+
+    Raises:
+        ProblemError: if shapes, weights or costs form no problem.
+
+    Example:
+        >>> from infot import ot
+        >>> problem = ot.OTProblem(cost=torch.rand(6, 5), regulariser=ot.Entropic(0.1))
+        >>> problem.a.sum().item()
+        1.0
+    """
+
+    cost: Float[Tensor, "*batch n m"]
+    regulariser: Regulariser
+    a: Float[Tensor, "*batch n"] | None = None
+    b: Float[Tensor, "*batch m"] | None = None
+    blocks: Blocks | None = None
+
+    def __post_init__(self) -> None:
+        """Check everything once and fill in uniform weights."""
+        _check_cost(self.cost)
+        n, m = self.cost.shape[-2:]
+        object.__setattr__(self, "a", _weights(self.a, "a", n, self.cost))
+        object.__setattr__(self, "b", _weights(self.b, "b", m, self.cost))
+        if self.blocks is None and isinstance(self.regulariser, Structured):
+            object.__setattr__(self, "blocks", self.regulariser.blocks)
+        if self.blocks is not None and self.blocks.n_rows != n:
+            raise ProblemError(
+                f"expected {self.blocks.n_rows} rows for blocks {self.blocks.code}, got a cost with {n}; "
+                "rows are code values times noise draws"
+            )
+
+    @classmethod
+    def from_points(
+        cls,
+        x: Float[Tensor, "*batch n d"],
+        y: Float[Tensor, "*batch m d"],
+        *,
+        regulariser: Regulariser,
+        cost: Cost | None = None,
+        a: Tensor | None = None,
+        b: Tensor | None = None,
+        blocks: Blocks | None = None,
+    ) -> "OTProblem":
+        """Make the problem between two clouds, with the squared Euclidean cost unless another is given."""
+        matrix = (SquaredEuclidean() if cost is None else cost)(x, y)
+        return cls(cost=matrix, regulariser=regulariser, a=a, b=b, blocks=blocks)
+
+    @property
+    def batched(self) -> bool:
+        """Whether the problem has a leading batch axis."""
+        return self.cost.ndim == 3
+
+    def as_batch(self) -> "OTProblem":
+        """Return the problem with a batch axis on every array and the cost cut off from the graph."""
+        cost = self.cost.detach().reshape(-1, *self.cost.shape[-2:])
+        a = self.row_weights.detach().expand(cost.shape[0], -1)
+        b = self.column_weights.detach().expand(cost.shape[0], -1)
+        return replace(self, cost=cost, a=a, b=b)
+
+    @property
+    def row_weights(self) -> Float[Tensor, "*batch n"]:
+        """The weights of the rows, filled in."""
+        assert self.a is not None
+        return self.a
+
+    @property
+    def column_weights(self) -> Float[Tensor, "*batch m"]:
+        """The weights of the columns, filled in."""
+        assert self.b is not None
+        return self.b
+
+
+def _check_cost(cost: Tensor) -> None:
+    if not isinstance(cost, Tensor) or cost.dtype not in (torch.float32, torch.float64):
+        got = cost.dtype if isinstance(cost, Tensor) else type(cost).__name__
+        raise ProblemError(f"expected a cost tensor of float32 or float64, got {got}; call .float() on it")
+    if cost.ndim not in (2, 3) or 0 in cost.shape:
+        raise ProblemError(
+            f"expected a cost of shape (n, m) or (B, n, m), not empty, got {tuple(cost.shape)}"
+        )
+    if not bool(torch.isfinite(cost.detach().sum())) and not bool(torch.isfinite(cost.detach()).all()):
+        raise ProblemError(
+            "expected finite costs, got NaN or Inf; check the points or features they come from"
+        )
+
+
+def _weights(weights: Tensor | None, name: str, size: int, cost: Tensor) -> Tensor:
+    if weights is None:
+        return torch.full((size,), 1 / size, dtype=cost.dtype, device=cost.device)
+    allowed = [(size,)] if cost.ndim == 2 else [(size,), (cost.shape[0], size)]
+    if tuple(weights.shape) not in allowed:
+        raise ProblemError(
+            f"expected {name} of shape {' or '.join(map(str, allowed))}, got {tuple(weights.shape)}"
+        )
+    if not weights.is_floating_point():
+        raise ProblemError(
+            f"expected floating-point {name}, got {weights.dtype}; divide the counts by their sum"
+        )
+    held = weights.detach()
+    if not bool((held >= 0).all()) or bool(((held.sum(-1) - 1).abs() > _MASS_TOLERANCE).any()):
+        raise ProblemError(
+            f"expected {name} to be non-negative with sum 1, got minimum {float(held.min()):.3g} and sum "
+            f"{float(held.sum(-1).reshape(-1)[0]):.6g}; divide it by its sum"
+        )
+    return weights.to(dtype=cost.dtype, device=cost.device)

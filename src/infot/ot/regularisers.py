@@ -1,0 +1,105 @@
+"""Regularisers of a plan, each by its value, its conjugate and the density that the conjugate's gradient gives.
+
+A regulariser charges the density ``d = dpi / d(a x b)`` of a plan one column (one datum) at a time:
+``Omega(pi) = sum_x b(x) omega(d(., x))``, where ``omega`` may weigh the rows by ``a``. Its conjugate under the weights,
+``omega*(s) = sup_d sum_z a(z) s(z) d(z) - omega(d)``, is taken at the slack ``s = f + g - C``. From these the plan, the
+dual value and the semi-dual loss are written once for all regularisers.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from infot.errors import ProblemError
+from infot.numerics import safe_log, weighted_logsumexp
+
+__all__ = ["Entropic", "Regulariser"]
+
+_BISECTIONS = 80
+
+
+class Regulariser(ABC):
+    """A convex charge on the density of a plan, column by column; all arrays carry a leading batch axis."""
+
+    @abstractmethod
+    def value(self, density: Float[Tensor, "B n m"], a: Float[Tensor, "B n"]) -> Float[Tensor, "B m"]:
+        """Return ``omega`` of every column of the density."""
+
+    @abstractmethod
+    def conjugate(self, slack: Float[Tensor, "B n m"], a: Float[Tensor, "B n"]) -> Float[Tensor, "B m"]:
+        """Return ``omega*`` of every column of the slack."""
+
+    @abstractmethod
+    def density(self, slack: Float[Tensor, "B n m"], a: Float[Tensor, "B n"]) -> Float[Tensor, "B n m"]:
+        """Return the density at which the supremum of the conjugate is reached."""
+
+    def potential(self, score: Float[Tensor, "B n m"], a: Float[Tensor, "B n"]) -> Float[Tensor, "B m"]:
+        """Return the soft c-transform: ``g`` such that every column of ``density(score + g)`` has mass one under ``a``.
+
+        The default finds it by bisection, since the mass grows with ``g``; a closed form overrides it.
+        """
+        high = -torch.where((a > 0).unsqueeze(-1), score, -torch.inf).amax(dim=-2)
+        step = self._unit_step(score)
+        low = high - step
+        for _ in range(_BISECTIONS):
+            too_much = self._mass(score, low, a) > 1
+            too_little = self._mass(score, high, a) < 1
+            if not bool((too_much | too_little).any()):
+                break
+            low, high = torch.where(too_much, low - step, low), torch.where(too_little, high + step, high)
+            step = step * 2
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2
+            above = self._mass(score, middle, a) > 1
+            low, high = torch.where(above, low, middle), torch.where(above, middle, high)
+        return (low + high) / 2
+
+    def _mass(self, score: Tensor, g: Tensor, a: Tensor) -> Tensor:
+        return (a.unsqueeze(-1) * self.density(score + g.unsqueeze(-2), a)).sum(-2)
+
+    def _unit_step(self, score: Tensor) -> Tensor:
+        return (score.amax(-2) - score.amin(-2)).clamp_min(torch.finfo(score.dtype).eps) + 1
+
+
+@dataclass(frozen=True)
+class Entropic(Regulariser):
+    """``epsilon * KL(pi | a x b)``: the smoothing of Sinkhorn's algorithm.
+
+    ``omega(d) = epsilon E_a[d log d - d + 1]``, ``omega*(s) = epsilon E_a[exp(s / epsilon) - 1]``,
+    ``density = exp(s / epsilon)``.
+
+    Args:
+        epsilon: Price of a nat of information between latent and data, in units of cost, positive.
+
+    Raises:
+        ProblemError: if ``epsilon`` is not positive.
+    """
+
+    epsilon: float
+
+    def __post_init__(self) -> None:
+        """Refuse what does not smooth."""
+        if not (self.epsilon > 0 and self.epsilon < float("inf")):
+            raise ProblemError(
+                f"expected a positive, finite epsilon, got {self.epsilon}; it is in units of cost"
+            )
+
+    def value(self, density: Tensor, a: Tensor) -> Tensor:
+        """Return ``epsilon E_a[d log d - d + 1]`` of every column."""
+        terms = density * safe_log(density) - density + 1
+        return self.epsilon * (a.unsqueeze(-1) * terms).sum(-2)
+
+    def conjugate(self, slack: Tensor, a: Tensor) -> Tensor:
+        """Return ``epsilon E_a[exp(s / epsilon) - 1]`` of every column."""
+        return self.epsilon * (a.unsqueeze(-1) * torch.expm1(slack / self.epsilon)).sum(-2)
+
+    def density(self, slack: Tensor, a: Tensor) -> Tensor:
+        """Return ``exp(s / epsilon)``."""
+        return torch.exp(slack / self.epsilon)
+
+    def potential(self, score: Tensor, a: Tensor) -> Tensor:
+        """Return ``-epsilon log E_a exp(score / epsilon)``."""
+        return -self.epsilon * weighted_logsumexp(score / self.epsilon, a.unsqueeze(-1), dim=-2)

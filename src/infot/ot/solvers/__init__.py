@@ -1,0 +1,1 @@
+"""Solvers: frozen records that turn a problem into a solution."""

@@ -1,0 +1,84 @@
+"""What every solver is, and what they share: the finish on the side of the latents."""
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from infot.numerics import safe_log
+from infot.ot.plan import Solution
+from infot.ot.problem import OTProblem
+from infot.ot.regularisers import Entropic
+from infot.ot.status import Status
+from infot.ot.structure import Nest, Structured
+
+__all__ = ["Solver", "finish", "first_steps", "row_masses", "statuses_of"]
+
+
+class Solver(ABC):
+    """A frozen record of settings that turns a problem into a solution."""
+
+    @abstractmethod
+    def solve(
+        self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Tensor | None
+    ) -> Solution:
+        """Solve a problem that has a batch axis.
+
+        Args:
+            problem: The problem, with batch axes.
+            tolerance: L1 marginal error to reach.
+            max_steps: Limit on the steps.
+            start: Potential of the latents to start from, ``(B, n)``.
+        """
+
+
+def statuses_of(error: Tensor, tolerance: float) -> tuple[Status, ...]:
+    """Say of each item why it ended, from its last error."""
+    return tuple(
+        Status.NON_FINITE
+        if not math.isfinite(e)
+        else Status.CONVERGED
+        if e <= tolerance
+        else Status.MAX_STEPS
+        for e in error.tolist()
+    )
+
+
+def first_steps(n_steps: Tensor, step: int, done: Tensor) -> Tensor:
+    """Record ``step`` for the items that are done and have no number of steps yet."""
+    return torch.where((n_steps == 0) & done, step, n_steps)
+
+
+def row_masses(problem: OTProblem, f: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return ``g`` by the soft c-transform, the density and each row's mass under ``b``, in the log domain."""
+    a, b = problem.row_weights, problem.column_weights
+    score = f.unsqueeze(-1) - problem.cost
+    g = problem.regulariser.potential(score, a)
+    density = problem.regulariser.density(score + g.unsqueeze(-2), a)
+    return g, density, (b.unsqueeze(-2) * density).sum(-1)
+
+
+def finish(
+    problem: OTProblem, f: Tensor, *, n_steps: Tensor, statuses: tuple[Status, ...], solver: str
+) -> Solution:
+    """Turn a latent potential into a solution whose plan has exact rows.
+
+    Args:
+        problem: The problem, with batch axes.
+        f: Potential of the latents.
+        n_steps: Steps taken.
+        statuses: Why each item ended.
+        solver: What solved it, in words.
+    """
+    g, _, masses = row_masses(problem, f)
+    value = (problem.row_weights * f).sum(-1) + (problem.column_weights * g).sum(-1)
+    regulariser = problem.regulariser
+    if not isinstance(regulariser, Entropic | Structured):
+        scale = torch.where(masses > 0, 1 / masses.clamp_min(torch.finfo(masses.dtype).tiny), 1.0)
+        return Solution(f, g, value, n_steps, statuses, solver, row_scale=scale)
+    nest = Nest.of(regulariser, problem.row_weights)
+    soft = nest.inner(f.unsqueeze(-1) - problem.cost)
+    _, log_density = nest.outer(soft)
+    perturbation = nest.epsilon * log_density - soft - g.unsqueeze(1) if nest.sizes else None
+    return Solution(f - nest.epsilon * safe_log(masses), g, value, n_steps, statuses, solver, perturbation)

@@ -1,0 +1,134 @@
+"""L-BFGS on the semi-dual, for every regulariser that has a conjugate: batched, in the log domain."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from infot.errors import ProblemError
+from infot.ot.plan import Solution
+from infot.ot.problem import OTProblem
+from infot.ot.solvers.base import Solver, finish, first_steps, row_masses, statuses_of
+from infot.ot.structure import Structured
+
+__all__ = ["SemiDual"]
+
+_ARMIJO = 1e-4
+_BACKTRACKS = 30
+
+
+@dataclass(frozen=True)
+class _Point:
+    f: Tensor
+    loss: Tensor
+    gradient: Tensor
+
+
+class _History:
+    """Pairs of steps and gradient changes, and the two-loop recursion on them (Nocedal 1980)."""
+
+    def __init__(self, memory: int) -> None:
+        self.memory = memory
+        self.pairs: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def push(self, s: Tensor, y: Tensor) -> None:
+        curvature = (s * y).sum(-1, keepdim=True)
+        useful = curvature > torch.finfo(s.dtype).eps * s.norm(dim=-1, keepdim=True) * y.norm(
+            dim=-1, keepdim=True
+        )
+        inverse = torch.where(useful, 1 / torch.where(useful, curvature, 1.0), 0.0)
+        self.pairs = [*self.pairs, (s, y, inverse)][-self.memory :]
+
+    def direction(self, gradient: Tensor, scale: Tensor) -> Tensor:
+        q, alphas = gradient, []
+        for s, y, inverse in reversed(self.pairs):
+            alpha = inverse * (s * q).sum(-1, keepdim=True)
+            alphas.append(alpha)
+            q = q - alpha * y
+        if self.pairs:
+            s, y, inverse = self.pairs[-1]
+            squares = (y * y).sum(-1, keepdim=True)
+            usable = (inverse > 0) & (squares > 0)
+            scale = torch.where(usable, 1 / torch.where(usable, inverse * squares, 1.0), scale)
+        q = scale * q
+        for (s, y, inverse), alpha in zip(self.pairs, reversed(alphas), strict=True):
+            q = q + s * (alpha - inverse * (y * q).sum(-1, keepdim=True))
+        return -q
+
+
+@dataclass(frozen=True)
+class SemiDual(Solver):
+    """Maximise ``E_a[f] + E_b[g_f]`` over the latent potential, ``g_f`` being the soft c-transform.
+
+    Works for every convex regulariser that gives its density, without a step size to choose.
+
+    Args:
+        memory: Pairs that L-BFGS keeps.
+    """
+
+    memory: int = 12
+
+    def solve(
+        self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Tensor | None
+    ) -> Solution:
+        """Solve a problem with a convex regulariser.
+
+        Raises:
+            ProblemError: if the regulariser is not convex.
+        """
+        if isinstance(problem.regulariser, Structured) and not problem.regulariser.convex:
+            raise ProblemError("SemiDual needs epsilon_code > 0; use PerturbedCostLoop for epsilon_code <= 0")
+        f = problem.cost.mean(-1) if start is None else start
+        point = _evaluate(problem, f)
+        history = _History(self.memory)
+        first_scale = _first_scale(problem)
+        n_steps = torch.zeros(f.shape[0], dtype=torch.long, device=f.device)
+        for step in range(1, max_steps + 1):
+            error = point.gradient.abs().sum(-1)
+            n_steps = first_steps(n_steps, step, error <= tolerance)
+            if step == max_steps or bool(((error <= tolerance) | ~error.isfinite()).all()):
+                break
+            following = _line_search(problem, point, history.direction(point.gradient, first_scale))
+            history.push(following.f - point.f, following.gradient - point.gradient)
+            point = following
+        n_steps = torch.where(n_steps == 0, step, n_steps)
+        return finish(
+            problem,
+            point.f,
+            n_steps=n_steps,
+            statuses=statuses_of(error, tolerance),
+            solver=f"SemiDual(memory={self.memory})",
+        )
+
+
+def _evaluate(problem: OTProblem, f: Float[Tensor, "B n"]) -> _Point:
+    """Return the semi-dual loss (to be minimised) and its gradient."""
+    g, _, masses = row_masses(problem, f)
+    a = problem.row_weights
+    loss = -(a * f).sum(-1) - (problem.column_weights * g).sum(-1)
+    return _Point(f, loss, a * (masses - 1))
+
+
+def _first_scale(problem: OTProblem) -> Float[Tensor, "B 1"]:
+    """Return a first step length: the spread of the cost over the mean weight of a row."""
+    spread = problem.cost.std(dim=(-2, -1)).clamp_min(torch.finfo(problem.cost.dtype).eps)
+    return (0.1 * spread * problem.cost.shape[-2]).unsqueeze(-1)
+
+
+def _line_search(problem: OTProblem, point: _Point, direction: Tensor) -> _Point:
+    """Backtrack, item by item, to a step that lowers the loss enough (Armijo)."""
+    slope = (point.gradient * direction).sum(-1)
+    uphill = slope >= 0
+    direction = torch.where(uphill.unsqueeze(-1), -point.gradient * _first_scale(problem), direction)
+    slope = (point.gradient * direction).sum(-1)
+    length = torch.ones_like(slope)
+    rounding = 4 * torch.finfo(slope.dtype).eps * (point.loss.abs() + 1)
+    trial = _evaluate(problem, point.f + direction)
+    for _ in range(_BACKTRACKS):
+        short = trial.loss <= point.loss + _ARMIJO * length * slope + rounding
+        if bool(short.all()):
+            break
+        length = torch.where(short, length, length / 2)
+        trial = _evaluate(problem, point.f + length.unsqueeze(-1) * direction)
+    return trial

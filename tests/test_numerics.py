@@ -1,0 +1,47 @@
+"""Numerical helpers against the plain formulas."""
+
+import torch
+
+from infot import numerics
+
+
+def test_weighted_logsumexp_leaves_zero_weights_out() -> None:
+    x = torch.randn(3, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    w = torch.tensor([0.2, 0.0, 0.5, 0.3], dtype=torch.float64)
+    torch.testing.assert_close(numerics.weighted_logsumexp(x, w, dim=-1), (x.exp() * w).sum(-1).log())
+
+
+def test_weighted_logsumexp_is_stable() -> None:
+    x = torch.tensor([1000.0, 1000.0])
+    torch.testing.assert_close(
+        numerics.weighted_logsumexp(x, torch.tensor([0.5, 0.5]), dim=0), torch.tensor(1000.0)
+    )
+
+
+def test_safe_log_is_finite_at_zero() -> None:
+    assert torch.isfinite(numerics.safe_log(torch.tensor([0.0, 1.0]))).all()
+
+
+def test_exp_flushed_agrees_with_exp_and_never_underflows_to_a_slow_number() -> None:
+    x = torch.tensor([-1000.0, -1.0, 0.0, 5.0])
+    result = numerics.exp_flushed(x.clone())
+    torch.testing.assert_close(result, x.exp(), atol=1e-36, rtol=1e-6)
+    assert float(result[0]) >= torch.finfo(torch.float32).tiny
+
+
+def test_stacked_products() -> None:
+    generator = torch.Generator().manual_seed(1)
+    matrices = torch.rand(2, 3, 4, 5, generator=generator)
+    left, right = torch.rand(2, 3, 4, generator=generator), torch.rand(2, 3, 5, generator=generator)
+    torch.testing.assert_close(
+        numerics.stacked_rows(left, matrices), torch.einsum("bki,bkij->bkj", left, matrices)
+    )
+    torch.testing.assert_close(
+        numerics.stacked_columns(matrices, right), torch.einsum("bkij,bkj->bki", matrices, right)
+    )
+
+
+def test_largest_exponent_leaves_room_for_squares() -> None:
+    for dtype in (torch.float32, torch.float64):
+        exponent = torch.tensor(3 * numerics.largest_exponent(dtype), dtype=dtype)
+        assert torch.isfinite(exponent.exp())
