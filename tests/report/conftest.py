@@ -16,7 +16,14 @@ SIGMA = 0.01
 
 
 def write_run(
-    path: Path, *, data: str, method: str, seed: int, metrics: Metrics, arrays: dict[str, np.ndarray], codes: int
+    path: Path,
+    *,
+    data: str,
+    method: str,
+    seed: int,
+    metrics: Metrics,
+    arrays: dict[str, np.ndarray],
+    codes: int,
 ) -> Path:
     """Write a finished run folder."""
     path.mkdir(parents=True)
@@ -31,7 +38,14 @@ def write_run(
     (path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     rows = log_rows(np.random.default_rng(seed), codes=codes, informative=method == "structured")
     (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    summary = {"version": "0.1.0", "preset": data, "method": method, "seed": seed, "steps": 3000, "wall_seconds": 75.4}
+    summary = {
+        "version": "0.1.0",
+        "preset": data,
+        "method": method,
+        "seed": seed,
+        "steps": 3000,
+        "wall_seconds": 75.4,
+    }
     summary |= {"device": "cpu", "status": "finished", "metrics": rows[-1]}
     (path / "summary.json").write_text(json.dumps(summary))
     evaluation = {"protocol": "2,500 samples, seed 0", "data": f"{data}, held-out", "metrics": metrics}
@@ -46,7 +60,9 @@ def log_rows(rng: np.random.Generator, *, codes: int, informative: bool) -> list
     for step in range(0, 3001, 20):
         t = step / 3000
         epsilon = 0.2 * (0.005 ** min(1, t / 0.6))
-        information = math.log(codes) * (1 - math.exp(-8 * t)) if informative else 0.3 * (1 - math.exp(-6 * t))
+        information = (
+            math.log(codes) * (1 - math.exp(-8 * t)) if informative else 0.3 * (1 - math.exp(-6 * t))
+        )
         rows.append(
             {
                 "step": step,
@@ -67,7 +83,7 @@ def log_rows(rng: np.random.Generator, *, codes: int, informative: bool) -> list
 
 
 def write_ring(path: Path, *, method: str = "structured", seed: int = 0) -> Path:
-    """Write a run on a ring of eight Gaussians whose generator knows the answer, or has its codes mixed up."""
+    """Write a run on a ring of eight Gaussians whose generator knows the answer or mixes its codes up."""
     rng = np.random.default_rng(seed)
     angles = 2 * np.pi * np.arange(8) / 8
     centres = np.stack([np.cos(angles), np.sin(angles)], axis=1)
@@ -140,8 +156,8 @@ def ring_metrics(good: bool, rng: np.random.Generator) -> Metrics:
 def write_digits(path: Path, *, seed: int = 0) -> Path:
     """Write a run on small digits whose templates are the means of the classes."""
     rng = np.random.default_rng(seed)
-    digits = load_digits()
-    pictures, labels = digits.images.astype(np.float32)[:, None] / 16, digits.target
+    flat, labels = load_digits(return_X_y=True)
+    pictures = flat.reshape(-1, 1, 8, 8).astype(np.float32) / 16
     order = rng.permutation(10)
     templates = np.stack([pictures[labels == order[k]].mean(0) for k in range(10)])
     samples = np.stack([rng.permutation(pictures[labels == order[k]])[:10] for k in range(10)])
@@ -164,7 +180,9 @@ def write_digits(path: Path, *, seed: int = 0) -> Path:
         "traversal_values": values.astype(np.float32),
         "posterior_data": pictures[shown],
         "posterior": posterior[shown].astype(np.float32),
-        "reconstructions": (posterior[shown] @ templates.reshape(10, -1)).reshape(-1, 1, 8, 8).astype(np.float32),
+        "reconstructions": (posterior[shown] @ templates.reshape(10, -1))
+        .reshape(-1, 1, 8, 8)
+        .astype(np.float32),
         "posterior_labels": labels[shown].astype(np.int64),
         "code_label_counts": counts,
         "code_frequencies": counts.sum(1) / counts.sum(),
@@ -195,13 +213,13 @@ def _metric(
 
 @pytest.fixture
 def ring_run(tmp_path: Path) -> Path:
-    """A good run on the ring."""
+    """Write a good run on the ring."""
     return write_ring(tmp_path / "ring8")
 
 
 @pytest.fixture
 def digits_run(tmp_path: Path) -> Path:
-    """A good run on digits."""
+    """Write a good run on digits."""
     return write_digits(tmp_path / "digits")
 
 

@@ -39,7 +39,11 @@ TOGETHER = (
 
 def is_image_run(arrays: dict[str, np.ndarray]) -> bool:
     """Tell pictures from vectors: samples of pictures are (codes, draws, C, H, W)."""
-    return any(name in arrays and arrays[name].ndim == lead + 3 for name, lead in IMAGES.items() if name != "traversals")
+    return any(
+        name in arrays and arrays[name].ndim == lead + 3
+        for name, lead in IMAGES.items()
+        if name != "traversals"
+    )
 
 
 def read_arrays(path: Path, notes: list[str]) -> dict[str, np.ndarray]:
@@ -55,9 +59,16 @@ def read_arrays(path: Path, notes: list[str]) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as archive:
             loaded = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        notes.append(f"evaluation.npz cannot be read ({type(error).__name__}: {error}); figures that need it are missing.")
+        notes.append(
+            f"evaluation.npz cannot be read ({type(error).__name__}: {error}); figures that need it are "
+            "missing."
+        )
         return {}
-    images = any(name in loaded and loaded[name].ndim == lead + 3 for name, lead in IMAGES.items() if name != "traversals")
+    images = any(
+        name in loaded and loaded[name].ndim == lead + 3
+        for name, lead in IMAGES.items()
+        if name != "traversals"
+    )
     kept = {}
     for name, array in loaded.items():
         problem = _problem(name, array, images=images)
@@ -83,7 +94,11 @@ def _problem(name: str, array: np.ndarray, *, images: bool) -> str | None:
             return f"has {array.shape[-3]} channels where 1 or 3 were expected"
     else:
         expected = FLAT.get(name) or {"samples": 2, "traversals": 4}.get(name, array.ndim)
-    return None if array.ndim == expected else f"has shape {array.shape} where {expected} dimensions were expected"
+    return (
+        None
+        if array.ndim == expected
+        else f"has shape {array.shape} where {expected} dimensions were expected"
+    )
 
 
 def _drop_unequal(arrays: dict[str, np.ndarray], notes: list[str]) -> None:
@@ -93,7 +108,8 @@ def _drop_unequal(arrays: dict[str, np.ndarray], notes: list[str]) -> None:
             if lengths[0] != lengths[1]:
                 del arrays[second]
                 notes.append(
-                    f"evaluation.npz: `{second}` is left out, it has {lengths[1]} entries where `{first}` has {lengths[0]}."
+                    f"evaluation.npz: `{second}` is left out, it has {lengths[1]} entries where `{first}` "
+                    f"has {lengths[0]}."
                 )
 
 

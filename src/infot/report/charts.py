@@ -15,7 +15,7 @@ LEFT, RIGHT, TOP, BOTTOM = 46, 12, 8, 24
 """Size of a chart and its margins, in SVG units; a chart is shown at about this size in pixels."""
 
 MAX_POINTS = 240
-"""Points drawn of a curve; longer ones are averaged in equal stretches, with the range between their extremes shaded."""
+"""Points drawn of a curve; longer ones are averaged in equal stretches, the range of their values shaded."""
 
 LOG_FROM = 30.0
 """Ratio of largest to smallest value from which a chart that may be logarithmic is."""
@@ -60,7 +60,9 @@ class _Frame:
     log: bool
 
     def across(self, values: np.ndarray) -> np.ndarray:
-        return LEFT + (np.asarray(values, dtype=float) - self.x[0]) / (self.x[1] - self.x[0]) * (WIDTH - LEFT - RIGHT)
+        return LEFT + (np.asarray(values, dtype=float) - self.x[0]) / (self.x[1] - self.x[0]) * (
+            WIDTH - LEFT - RIGHT
+        )
 
     def down(self, values: np.ndarray) -> np.ndarray:
         low, high = np.log10(self.y) if self.log else self.y
@@ -120,7 +122,9 @@ def _frame(chart: Chart, series: Sequence[Series]) -> tuple[_Frame, bool]:
         low = 0.0
     low, high = _widen(low, high)
     room = 0.06 * (high - low)
-    return _Frame(_widen(*steps), (low if chart.zero and low >= 0 else low - room, high + room), False), bool(cut)
+    return _Frame(_widen(*steps), (low if chart.zero and low >= 0 else low - room, high + room), False), bool(
+        cut
+    )
 
 
 def _widen(low: float, high: float) -> tuple[float, float]:
@@ -158,7 +162,10 @@ def _reference(frame: _Frame, chart: Chart) -> list[Markup]:
     name, value = chart.reference
     y = float(frame.down(np.array(value)))
     line = element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=number(y), y2=number(y), class_="reference")
-    return [line, element("text", name, x=WIDTH - RIGHT, y=number(y + 12), text_anchor="end", class_="reference")]
+    return [
+        line,
+        element("text", name, x=WIDTH - RIGHT, y=number(y + 12), text_anchor="end", class_="reference"),
+    ]
 
 
 def _curve(series: Series, frame: _Frame) -> list[Markup]:
@@ -174,7 +181,9 @@ def _curve(series: Series, frame: _Frame) -> list[Markup]:
     return pieces
 
 
-def _thin(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:
+def _thin(
+    x: np.ndarray, y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:
     if len(x) <= MAX_POINTS:
         return x, y, None, None
     parts = [np.arange(len(x))[k] for k in np.array_split(np.arange(len(x)), MAX_POINTS)]
@@ -216,7 +225,9 @@ def _legend(series: Sequence[Series]) -> Markup:
     entries = []
     for s in series:
         dash = DASHES[s.dash % len(DASHES)]
-        line = element("line", x1=0, x2=24, y1=5, y2=5, stroke=s.colour, stroke_dasharray=dash, class_="curve")
+        line = element(
+            "line", x1=0, x2=24, y1=5, y2=5, stroke=s.colour, stroke_dasharray=dash, class_="curve"
+        )
         key = element("svg", line, viewBox="0 0 24 10", width=24, height=10, aria_hidden="true")
         entries.append(element("li", key, " ", s.name))
     return element("ul", *entries, class_="legend")

@@ -12,7 +12,10 @@ from infot.report.record import Run
 
 __all__ = ["overlaid_curves", "run_curves"]
 
-LOSS = Chart("Loss", "What training lowers: the cost of matching generated points with data, less what is due to chance.")
+LOSS = Chart(
+    "Loss",
+    "What training lowers: the cost of matching generated points with data, less what is due to chance.",
+)
 INFORMATION = Chart(
     "Information under the plan",
     "Nats that code and noise tell about the data matched with them. The code should rise towards its limit.",
@@ -48,8 +51,14 @@ RUN_CHARTS: tuple[tuple[Chart, dict[str, str]], ...] = (
 
 OVERLAYS: tuple[tuple[str, Chart], ...] = (
     ("loss", LOSS),
-    ("plan_information", Chart("Information in the code, I(c;x)", "Nats that the code tells about the data.", zero=True)),
-    ("noise_information", Chart("Information in the noise, I(e;x|c)", "Nats that the noise tells beyond the code.", zero=True)),
+    (
+        "plan_information",
+        Chart("Information in the code, I(c;x)", "Nats that the code tells about the data.", zero=True),
+    ),
+    (
+        "noise_information",
+        Chart("Information in the noise, I(e;x|c)", "Nats that the noise tells beyond the code.", zero=True),
+    ),
     ("marginal_error", ERROR),
     ("transport_cost", COST),
     ("examples_per_second", SPEED),
@@ -68,7 +77,10 @@ def run_curves(run: Run) -> tuple[list[Markup], list[Markup]]:
     known = [_run_chart(run, chart, columns) for chart, columns in RUN_CHARTS]
     named = {name for _, columns in RUN_CHARTS for name in columns}
     others = [
-        line_chart(Chart(name.replace("_", " "), "Logged by the objective.", may_be_log=True), [_series(run, name, name, 0)])
+        line_chart(
+            Chart(name.replace("_", " "), "Logged by the objective.", may_be_log=True),
+            [_series(run, name, name, 0)],
+        )
         for name in run.columns
         if name not in named and name not in NOT_DRAWN
     ]
@@ -84,7 +96,11 @@ def overlaid_curves(runs: Sequence[Run], names: Sequence[str]) -> Markup | None:
     """
     charts = []
     for column, chart in OVERLAYS:
-        series = [_series(run, column, name, k) for k, (run, name) in enumerate(zip(runs, names, strict=True)) if column in run.columns]
+        series = [
+            _series(run, column, name, k)
+            for k, (run, name) in enumerate(zip(runs, names, strict=True))
+            if column in run.columns
+        ]
         drawn = line_chart(chart, series) if series else None
         if drawn:
             charts.append(drawn)
@@ -92,7 +108,9 @@ def overlaid_curves(runs: Sequence[Run], names: Sequence[str]) -> Markup | None:
 
 
 def _run_chart(run: Run, chart: Chart, columns: dict[str, str]) -> Markup | None:
-    series = [_series(run, key, name, k) for k, (key, name) in enumerate(columns.items()) if key in run.columns]
+    series = [
+        _series(run, key, name, k) for k, (key, name) in enumerate(columns.items()) if key in run.columns
+    ]
     if not series:
         return None
     if "plan_information" in columns and (limit := _code_entropy(run)) is not None:
@@ -111,7 +129,13 @@ def _code_entropy(run: Run) -> float | None:
         return math.log(len(frequencies))
     latent = run.config.get("latent")
     sizes = latent.get("categorical") if isinstance(latent, dict) else None
-    if isinstance(latent, dict) and not latent.get("uniform") and not latent.get("normal") and isinstance(sizes, list) and sizes:
+    if (
+        isinstance(latent, dict)
+        and not latent.get("uniform")
+        and not latent.get("normal")
+        and isinstance(sizes, list)
+        and sizes
+    ):
         total = float(np.prod([size for size in sizes if isinstance(size, int)]))
         return math.log(total) if total > 1 else None
     return None

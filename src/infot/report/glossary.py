@@ -5,7 +5,7 @@ from typing import Literal
 
 from infot.report.scales import significant
 
-__all__ = ["HEADLINES", "METRICS", "WORDS", "Term", "term", "write_value"]
+__all__ = ["HEADLINES", "METRICS", "WORDS", "Term", "term", "write_error", "write_value"]
 
 
 @dataclass(frozen=True)
@@ -20,40 +20,63 @@ class Term:
 METRICS: dict[str, Term] = {
     "accuracy": Term(
         "Accuracy of the code",
-        "Share of held-out images whose code names their label, after each code is given one label, each label once.",
+        "Share of held-out images whose code names their label, after each code is given one label, each "
+        "label once.",
         "share",
     ),
-    "purity": Term("Purity", "Share of held-out images that bear the commonest label of their code.", "share"),
-    "nmi": Term("Code and label (NMI)", "How much code and label tell about each other: 0 nothing, 1 everything."),
-    "ari": Term("Code and label (ARI)", "Agreement of pairs put together by code and by label; 0 is chance, 1 is full."),
+    "purity": Term(
+        "Purity", "Share of held-out images that bear the commonest label of their code.", "share"
+    ),
+    "nmi": Term("Code–label NMI", "How much code and label tell about each other: 0 nothing, 1 everything."),
+    "ari": Term(
+        "Code–label ARI", "Agreement of pairs put together by code and by label; 0 is chance, 1 is full."
+    ),
     "modes": Term("Modes found", "Modes of the data that at least one good sample falls into.", "count"),
     "modes_half_mass": Term(
         "Modes with fair mass", "Modes that get at least half the samples they should.", "count"
     ),
     "high_quality": Term(
         "High-quality samples",
-        "Share of samples within three standard deviations of a mode. True data has 98.9 %; more means shrunken modes.",
+        "Share of samples within three standard deviations of a mode. True data has 98.9 %; more means "
+        "shrunken modes.",
         "share",
     ),
     "reverse_kl": Term(
-        "Balance of the modes (reverse KL)", "How far the shares of samples per mode are from the data's; 0 is even."
+        "Mode balance (reverse KL)", "How far the shares of samples per mode are from the data's; 0 is even."
     ),
-    "w2": Term("Distance to the data (W₂)", "Wasserstein distance between samples and held-out data; small is close."),
+    "w2": Term(
+        "Distance to data (W₂)", "Wasserstein distance between samples and held-out data; small is close."
+    ),
     "variance_ratio": Term(
-        "Width of the modes", "Variance of samples within a mode over that of the data; 1 is right, below is shrunken."
+        "Width of the modes",
+        "Variance of samples within a mode over that of the data; 1 is right, below is shrunken.",
     ),
-    "code_accuracy": Term("Code names the mode", "Share of points whose code names their mode, one mode a code.", "share"),
-    "code_purity": Term("Purity of the codes", "Share of points in the commonest mode of their code.", "share"),
-    "code_nmi": Term("Code and mode (NMI)", "How much code and mode tell about each other: 0 nothing, 1 everything."),
-    "noise_nmi": Term("Noise and mode (NMI)", "What the noise tells about the mode; it should tell nothing."),
+    "code_accuracy": Term(
+        "Code names the mode", "Share of points whose code names their mode, one mode a code.", "share"
+    ),
+    "code_purity": Term(
+        "Purity of the codes", "Share of points in the commonest mode of their code.", "share"
+    ),
+    "code_nmi": Term(
+        "Code–mode NMI", "How much code and mode tell about each other: 0 nothing, 1 everything."
+    ),
+    "noise_nmi": Term("Noise–mode NMI", "What the noise tells about the mode; it should tell nothing."),
     "plan_information": Term(
-        "Information in the code", "I(c;x): what the code tells about the data under the plan, in nats.", "nats"
+        "Information in the code",
+        "I(c;x): what the code tells about the data under the plan, in nats.",
+        "nats",
     ),
-    "frechet": Term("Fréchet distance", "Distance of samples and data in the features of a classifier; small is close."),
-    "classifier_score": Term("Classifier score", "Whether samples look like one class each and like all classes."),
+    "frechet": Term(
+        "Fréchet distance", "Distance of samples and data in the features of a classifier; small is close."
+    ),
+    "classifier_score": Term(
+        "Classifier score", "Whether samples look like one class each and like all classes."
+    ),
     "precision": Term("Precision", "Share of samples that lie where data lie.", "share"),
     "recall": Term("Recall", "Share of data that lie where samples lie.", "share"),
-    "mig": Term("MIG", "Mutual information gap: whether each factor of the data is held by one code dimension."),
+    "mig": Term(
+        "MIG", "Mutual information gap: whether each factor of the data is held by one code dimension."
+    ),
     "dci_disentanglement": Term("DCI disentanglement", "Whether each code dimension holds one factor."),
     "dci_completeness": Term("DCI completeness", "Whether each factor is held by one code dimension."),
     "dci_informativeness": Term("DCI informativeness", "How well the factors are read off the code."),
@@ -90,32 +113,35 @@ HEADLINES = (
 WORDS: tuple[tuple[str, str], ...] = (
     (
         "Code c",
-        "The informative part of the generator's input: a number from a short list, or a few continuous values. It is "
-        "meant to say what a thing is. Nobody tells the model what the codes mean.",
+        "The informative part of the generator's input: a number from a short list, or a few continuous "
+        "values. It is meant to say what a thing is. Nobody tells the model what the codes mean.",
     ),
     (
         "Noise e",
-        "The rest of the input, drawn at random. It is meant to say how a thing looks, once the code has said what it is.",
+        "The rest of the input, drawn at random. It is meant to say how a thing looks, once the code has "
+        "said what it is.",
     ),
     (
         "Transport plan",
-        "A table that says which generated points are matched with which data points, so that the whole costs as little "
-        "as possible and every point is used as often as it should be. Training lowers the cost of this matching.",
+        "A table that says which generated points are matched with which data points, so that the whole "
+        "costs as little as possible and every point is used as often as it should be. Training lowers the "
+        "cost of this matching.",
     ),
     (
         "I(c;x) and I(e;x|c)",
-        "Information, in nats (1 nat is 1.44 bits): how much the code tells about the data matched with it, and how much "
-        "the noise tells beyond the code. With K equally likely codes I(c;x) is at most log K.",
+        "Information, in nats (1 nat is 1.44 bits): how much the code tells about the data matched with "
+        "it, and how much the noise tells beyond the code. With K equally likely codes I(c;x) is at most "
+        "log K.",
     ),
     (
         "ε and ε_c",
-        "The prices that the plan pays for each nat through the noise (ε) and through the code (ε_c). A code that is "
-        "cheaper than the noise is used first: this is what makes it informative.",
+        "The prices that the plan pays for each nat through the noise (ε) and through the code (ε_c). A "
+        "code that is cheaper than the noise is used first: this is what makes it informative.",
     ),
     (
         "Floor and ceiling",
-        "The low and high end of a metric's scale. One end is what true data reach under the same protocol (or the "
-        "largest value there is), the other what chance reaches.",
+        "The low and high end of a metric's scale. One end is what true data reach under the same protocol "
+        "(or the largest value there is), the other what chance reaches.",
     ),
 )
 
@@ -133,7 +159,16 @@ def write_value(name: str, value: float) -> str:
     """
     style = term(name).style
     if style == "share" and 0 <= value <= 1:
-        return f"{100 * value:.1f} %"
+        return f"{100 * value:.2f} %" if 0.9995 <= value < 1 else f"{100 * value:.1f} %"
     if style == "count" and value == round(value):
         return f"{value:.0f}"
     return significant(value) + (" nats" if style == "nats" else "")
+
+
+def write_error(name: str, error: float) -> str:
+    """Write a standard error in the unit of its metric, without the unit.
+
+    >>> write_error("accuracy", 0.0044), write_error("nmi", 0.00213)
+    ('0.4', '0.0021')
+    """
+    return f"{100 * error:.1f}" if term(name).style == "share" else significant(error, 2)

@@ -8,9 +8,10 @@ from infot.report.markup import Markup, element, figure, join, number
 from infot.report.palette import colour
 from infot.report.pictures import file_picture, strip
 from infot.report.record import grid_step
+from infot.report.scales import short
 from infot.report.tables import chip
 
-__all__ = ["codes_figure", "grids_figure", "posterior_figure", "templates_strip", "traversal_figure"]
+__all__ = ["codes_figure", "grids_figure", "posterior_figure", "templates_mosaic", "traversal_figure"]
 
 MAX_CODES = 60
 MAX_SWEEPS = 10
@@ -28,10 +29,10 @@ def codes_figure(arrays: dict[str, np.ndarray]) -> Markup | None:
     rows = [_code_row(k, arrays) for k in range(min(len(lead), MAX_CODES))]
     more = f" The first {MAX_CODES} of {len(lead)} codes are shown." if len(lead) > MAX_CODES else ""
     caption = (
-        "A row for each code. Left: its template, what the code draws when the noise is at its mean. Middle: samples with "
-        "this code and random noise; they should be one kind of thing, in all its variety. Right: the share of held-out images "
-        "that the plan gives to this code, and the commonest label among them (known from the labels, which "
-        "training never saw)." + more
+        "A row for each code. First its template, what the code draws when the noise is at its mean; then "
+        "samples with this code and random noise: they should be one kind of thing, in all its variety. "
+        "Beside them the share of held-out images that the plan gives to this code, and the commonest "
+        "label among them (labels that training never saw)." + more
     )
     return figure(element("div", *rows, class_="codes"), caption=caption, class_="wide")
 
@@ -40,7 +41,9 @@ def _code_row(k: int, arrays: dict[str, np.ndarray]) -> Markup:
     pieces = [element("div", chip(k), class_="code")]
     templates, samples = arrays.get("templates"), arrays.get("samples")
     if templates is not None and k < len(templates):
-        pieces.append(element("div", strip(templates[k : k + 1], f"Template of code {k}.", cell=64), class_="template"))
+        pieces.append(
+            element("div", strip(templates[k : k + 1], f"Template of code {k}.", cell=64), class_="template")
+        )
     if samples is not None:
         shown = samples[k, :MAX_DRAWS]
         pieces.append(element("div", strip(shown, f"{len(shown)} samples of code {k}."), class_="draws"))
@@ -58,13 +61,18 @@ def _code_facts(k: int, arrays: dict[str, np.ndarray]) -> list[Markup]:
     return facts
 
 
-def templates_strip(arrays: dict[str, np.ndarray]) -> Markup | None:
-    """Show all codes in one row, for the overview of several runs."""
+def templates_mosaic(arrays: dict[str, np.ndarray]) -> Markup | None:
+    """Show the codes in rows of five, for the overview of several runs."""
     templates, samples = arrays.get("templates"), arrays.get("samples")
     pictures = templates if templates is not None else None if samples is None else samples[:, 0]
     if pictures is None:
         return None
-    return strip(pictures[:20], f"Templates of {len(pictures[:20])} codes.", cell=44)
+    shown = pictures[:20]
+    rows = [
+        strip(shown[k : k + 5], f"Templates of codes {k} to {min(k + 5, len(shown)) - 1}.", cell=46)
+        for k in range(0, len(shown), 5)
+    ]
+    return element("div", *rows, class_="mosaic")
 
 
 def traversal_figure(arrays: dict[str, np.ndarray]) -> Markup | None:
@@ -76,16 +84,25 @@ def traversal_figure(arrays: dict[str, np.ndarray]) -> Markup | None:
         element(
             "div",
             element("div", f"{j + 1}", class_="code"),
-            element("div", strip(sweep, f"Noise coordinate {j + 1} swept in {len(sweep)} steps."), class_="draws"),
+            element(
+                "div", strip(sweep, f"Noise coordinate {j + 1} swept in {len(sweep)} steps."), class_="draws"
+            ),
             class_="code-row sweep",
         )
         for j, sweep in enumerate(sweeps[:MAX_SWEEPS])
     ]
     values = arrays.get("traversal_values")
-    reach = f" from {values[0]:.1f} to {values[-1]:.1f} standard deviations" if values is not None else ""
-    more = f" The first {MAX_SWEEPS} of {len(sweeps)} coordinates are shown." if len(sweeps) > MAX_SWEEPS else ""
+    reach = (
+        f" from {short(float(values[0]))} to {short(float(values[-1]))} standard deviations"
+        if values is not None
+        else ""
+    )
+    more = (
+        f" The first {MAX_SWEEPS} of {len(sweeps)} coordinates are shown." if len(sweeps) > MAX_SWEEPS else ""
+    )
     caption = (
-        f"A row for each coordinate of the noise: it is swept{reach}, the code and the other coordinates stay. What the thing "
+        f"A row for each coordinate of the noise: it is swept{reach}, the code and the other coordinates "
+        "stay. What the thing "
         "is should stay the same along a row; how it looks (slant, width, thickness …) should change." + more
     )
     return figure(element("div", *rows, class_="codes"), caption=caption, class_="wide")
@@ -103,13 +120,20 @@ def posterior_figure(arrays: dict[str, np.ndarray]) -> Markup | None:
     if doubtful:
         groups.append(element("h5", "Least sure"))
         groups.append(element("div", *(_reading(k, arrays) for k in doubtful), class_="readings"))
-    rebuilt = " Right: what the generator draws for it from the latent that the plan matches it with." if (
-        "reconstructions" in arrays
-    ) else ""
+    rebuilt = (
+        " Right: what the generator draws for it from the latent that the plan matches it with."
+        if ("reconstructions" in arrays)
+        else ""
+    )
     caption = (
-        "Left: an image from held-out data. Bars: r(c|x), the share of it that the plan matches with each code; one full "
-        f"bar means that the plan is sure.{rebuilt} The first {len(first)} images are not chosen"
-        + (f"; below them the {len(doubtful)} of {len(data)} about which the plan is least sure." if doubtful else ".")
+        "Left: an image from held-out data. Bars: r(c|x), the share of it that the plan matches with each "
+        f"code; one full bar means that the plan is sure.{rebuilt} The first {len(first)} images are not "
+        "chosen"
+        + (
+            f"; below them the {len(doubtful)} of {len(data)} about which the plan is least sure."
+            if doubtful
+            else "."
+        )
     )
     return figure(*groups, title="Codes read off the plan", caption=caption, class_="wide")
 
@@ -118,7 +142,10 @@ def _reading(k: int, arrays: dict[str, np.ndarray]) -> Markup:
     posterior, labels = arrays["posterior"][k], arrays.get("posterior_labels")
     best = int(posterior.argmax())
     told = f"label {int(labels[k])} · " if labels is not None and k < len(labels) else ""
-    pieces = [strip(arrays["posterior_data"][k : k + 1], f"Held-out image {k + 1}.", cell=52), _bars(posterior)]
+    pieces = [
+        strip(arrays["posterior_data"][k : k + 1], f"Held-out image {k + 1}.", cell=52),
+        _bars(posterior),
+    ]
     if "reconstructions" in arrays:
         pieces.append(strip(arrays["reconstructions"][k : k + 1], "What the plan rebuilds.", cell=52))
     words = element("p", told, "code ", chip(best), f" {100 * float(posterior[best]):.0f} %")
@@ -135,7 +162,9 @@ def _bars(posterior: np.ndarray) -> Markup:
             box |= {"width": number(max(width * 0.8, 0.6)), "height": number(height)}
             marks.append(element("rect", fill=colour(code), **box))
         if len(posterior) <= 12:
-            marks.append(element("text", str(code), x=number((code + 0.5) * width), y=55, text_anchor="middle"))
+            marks.append(
+                element("text", str(code), x=number((code + 0.5) * width), y=55, text_anchor="middle")
+            )
     best = int(posterior.argmax())
     label = f"Bars of the code posterior; code {best} has {100 * float(posterior[best]):.0f} %."
     return element("svg", join(marks), viewBox="0 0 96 57", role="img", aria_label=label, class_="bars")
@@ -157,6 +186,8 @@ def grids_figure(grids: tuple[Path, ...], *, limit: int) -> Markup | None:
             frames.append(element("div", picture, element("p", name), class_="frame"))
     if not frames:
         return None
-    caption = "Samples drawn while training, always from the same codes and noise, so that pictures can be compared."
+    caption = "Samples drawn while training, always from the same codes and noise, so that they compare."
     caption += f" {unreadable} files could not be read." if unreadable else ""
-    return figure(element("div", *frames, class_="frames"), title="How the samples grew", caption=caption, class_="wide")
+    return figure(
+        element("div", *frames, class_="frames"), title="How the samples grew", caption=caption, class_="wide"
+    )

@@ -21,13 +21,16 @@ def element(name: str, /, *children: object, **attributes: object) -> Markup:
     Args:
         name: Name of the element.
         *children: `Markup` is kept, anything else is escaped text.
-        **attributes: A trailing underscore is dropped, other underscores become hyphens; None leaves the attribute
+        **attributes: A trailing underscore is dropped, other underscores become hyphens; None leaves the
+        attribute
             out. Names of SVG that hold capital letters are given as they are (`viewBox`).
 
     >>> element("p", "a < b", class_="note")
     '<p class="note">a &lt; b</p>'
     """
-    pairs = [(key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items() if value is not None]
+    pairs = [
+        (key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items() if value is not None
+    ]
     opening = "".join(f' {key}="{html.escape(str(value), quote=True)}"' for key, value in pairs)
     if name in VOID and not children:
         return Markup(f"<{name}{opening}/>")
@@ -41,7 +44,9 @@ def join(children: Iterable[object]) -> Markup:
     '1 &amp; <b>2</b>'
     """
     return Markup(
-        "".join(piece if isinstance(piece, Markup) else html.escape(str(piece), quote=False) for piece in children)
+        "".join(
+            piece if isinstance(piece, Markup) else html.escape(str(piece), quote=False) for piece in children
+        )
     )
 
 
@@ -59,7 +64,9 @@ def number(value: float) -> str:
     return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
 
 
-def figure(*content: object, title: str | None = None, caption: object = None, class_: str | None = None) -> Markup:
+def figure(
+    *content: object, title: str | None = None, caption: object = None, class_: str | None = None
+) -> Markup:
     """Frame content as a figure with a title above and a caption below."""
     head = element("h4", title) if title else Markup("")
     foot = element("figcaption", caption) if caption is not None else Markup("")

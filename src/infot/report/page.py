@@ -21,8 +21,8 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 def write_report(runs: Sequence[Path], out: Path) -> Path:
     """Write one self-contained HTML page about one or several runs.
 
-    The page opens from disk: styles, pictures and drawings are inside it, there is no script and no outside request. It
-    is written under a temporary name and renamed, so `out` is never half-written.
+    The page opens from disk: styles, pictures and drawings are inside it, there is no script and no outside
+    request. It is written under a temporary name and renamed, so `out` is never half-written.
 
     Args:
         runs: Run folders; several give an overview first, then a section a run.
@@ -53,7 +53,13 @@ def render(runs: Sequence[Run]) -> str:
         anchor = f"run-{k}"
         top = [element("h2", name, id=anchor), lead(run), run_facts(run)] if len(runs) > 1 else []
         body.append(element("section", *top, run_section(run, detail, anchor=anchor), class_="run"))
-    body += [_words(), element("footer", "Made by infot from the files of the run; nothing on this page is loaded from elsewhere.")]
+    body += [
+        _words(),
+        element(
+            "footer",
+            "Made by infot from the files of the run; nothing on this page is loaded from elsewhere.",
+        ),
+    ]
     head = element(
         "head",
         element("meta", charset="utf-8"),
@@ -63,16 +69,26 @@ def render(runs: Sequence[Run]) -> str:
         element("title", f"{title} – infot report"),
         element("style", Markup(files("infot.report").joinpath("style.css").read_text(encoding="utf-8"))),
     )
-    return "<!doctype html>\n" + element("html", head, element("body", element("main", *body)), lang="en") + "\n"
+    return (
+        "<!doctype html>\n" + element("html", head, element("body", element("main", *body)), lang="en") + "\n"
+    )
 
 
 def _header(runs: Sequence[Run], names: Sequence[str], title: str) -> Markup:
     if len(runs) == 1:
         kicker = f"infot report · {runs[0].name}"
-        return element("header", element("p", kicker, class_="kicker"), element("h1", title), lead(runs[0]), run_facts(runs[0]))
+        return element(
+            "header",
+            element("p", kicker, class_="kicker"),
+            element("h1", title),
+            lead(runs[0]),
+            run_facts(runs[0]),
+        )
     methods = dict.fromkeys(run.method for run in runs)
     data = dict.fromkeys(run.data_name for run in runs)
-    told = f"{len(runs)} runs of {_list(list(methods))} on {_list(list(data))}, set beside each other and then shown one by one."
+    told = (
+        f"{len(runs)} runs of {_list(list(methods))} on {_list(list(data))}: side by side, then one by one."
+    )
     links = [element("li", element("a", name, href=f"#run-{k}")) for k, name in enumerate(names, start=1)]
     return element(
         "header",
@@ -85,7 +101,9 @@ def _header(runs: Sequence[Run], names: Sequence[str], title: str) -> Markup:
 
 def _words() -> Markup:
     entries = join(join([element("dt", word), element("dd", meaning)]) for word, meaning in WORDS)
-    return element("section", element("h2", "Words used here", id="words"), element("dl", entries), class_="run words")
+    return element(
+        "section", element("h2", "Words used here", id="words"), element("dl", entries), class_="run words"
+    )
 
 
 def _list(names: list[str]) -> str:
@@ -104,4 +122,6 @@ def _write(out: Path, page: str) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise RunFolderError(f"cannot write the report {out}: {reason}; give another place with --out.") from error
+        raise RunFolderError(
+            f"cannot write the report {out}: {reason}; give another place with --out."
+        ) from error

@@ -6,8 +6,12 @@ import numpy as np
 
 __all__ = ["ACCENT", "Groups", "colour", "group"]
 
-HUES = ("#0072b2", "#e08e00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b5a11d", "#7b5ea7")
-"""Okabe and Ito's palette ("Color Universal Design", 2008), yellow darkened and black replaced to show on any paper."""
+HUES = (
+    *("#1f7fc1", "#e08e00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b5a11d", "#8265b0"),
+    *("#9a6a3a", "#808a94", "#6f9a2b", "#c2439a", "#1a9ba6", "#c94a5c", "#5b6fd6", "#d08a70"),
+)
+"""Okabe and Ito's palette ("Color Universal Design", 2008), changed where it would not show on white or on black,
+and eight hues more of middle lightness. Where codes are many, their numbers tell them apart, not the colours."""
 
 RAMP = ("#2f4b8f", "#4f659a", "#6f7f97", "#8d938c", "#aaa679", "#c7b65c", "#e0bf3f", "#f2c014")
 """Eight steps from dark blue to yellow, ordered by lightness as cividis is: for ordered values."""
@@ -17,17 +21,12 @@ ACCENT = (0x2A, 0x7F, 0xC4)
 
 
 def colour(index: int) -> str:
-    """Give the colour of a code or run: eight hues, then darker and lighter ones of the same.
+    """Give the colour of a code or run: sixteen hues, then the same again.
 
-    >>> colour(0), colour(8) != colour(0)
-    ('#0072b2', True)
+    >>> colour(0), colour(16) == colour(0)
+    ('#1f7fc1', True)
     """
-    tier = index // len(HUES) % 3
-    base = np.array([int(HUES[index % len(HUES)][k : k + 2], 16) for k in (1, 3, 5)], dtype=float)
-    if tier:
-        target, share = (np.zeros(3), 0.4) if tier == 1 else (np.full(3, 255.0), 0.45)
-        base = base * (1 - share) + target * share
-    return "#" + "".join(f"{round(v):02x}" for v in base)
+    return HUES[index % len(HUES)]
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,9 @@ def group(values: np.ndarray) -> Groups:
         index = values.astype(np.int64)
         index = index - min(0, int(index.min(initial=0)))
         count = int(index.max(initial=-1)) + 1
-        return Groups(index, tuple(str(k) for k in range(count)), tuple(colour(k) for k in range(count)), False)
+        return Groups(
+            index, tuple(str(k) for k in range(count)), tuple(colour(k) for k in range(count)), False
+        )
     edges = np.quantile(values, np.linspace(0, 1, len(RAMP) + 1))
     index = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(RAMP) - 1)
     names = tuple(f"{edges[k]:.2f} to {edges[k + 1]:.2f}" for k in range(len(RAMP)))

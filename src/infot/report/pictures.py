@@ -47,7 +47,7 @@ def strip(pictures: np.ndarray, alt: str, *, cell: int = 56) -> Markup:
 
 
 def heat_picture(values: np.ndarray, alt: str) -> Markup:
-    """Draw a matrix, values in [0, 1], as strengths of one colour; rows may be few, so it is stretched by the page."""
+    """Draw a matrix, values in [0, 1], as strengths of one colour, a pixel an entry; the page stretches it."""
     canvas = np.empty((*values.shape, 4), dtype=np.uint8)
     canvas[..., :3] = ACCENT
     canvas[..., 3] = np.round(np.clip(values, 0, 1) * 255)

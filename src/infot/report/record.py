@@ -58,7 +58,9 @@ class Run:
     @property
     def method(self) -> str:
         """Name of the objective."""
-        return str(self.summary.get("method") or _lookup(self.config, "objective", "method") or "unknown method")
+        return str(
+            self.summary.get("method") or _lookup(self.config, "objective", "method") or "unknown method"
+        )
 
     @property
     def seed(self) -> str:
@@ -112,7 +114,9 @@ def read_run(path: Path) -> Run:
         RunFolderError: Where there is no such folder, or where it is not a run.
     """
     if not path.is_dir():
-        raise RunFolderError(f"expected a run folder, but {path} {'is a file' if path.exists() else 'does not exist'}.")
+        raise RunFolderError(
+            f"expected a run folder, but {path} {'is a file' if path.exists() else 'does not exist'}."
+        )
     if not (path / "config.yaml").is_file():
         raise RunFolderError(
             f"{path} is not a run folder: it holds no config.yaml. Give a folder that `infot train` wrote."
@@ -122,10 +126,15 @@ def read_run(path: Path) -> Run:
     steps, columns = _read_metrics(path / "metrics.jsonl", notes)
     summary = _read_json(path / "summary.json", notes)
     if not summary:
-        notes.append("There is no summary.json: the run is still going, or was killed before it could write one.")
+        notes.append(
+            "There is no summary.json: the run is still going, or was killed before it could write one."
+        )
     evaluation = _read_json(path / "evaluation.json", notes)
     if not evaluation:
-        notes.append(f"The run has not been evaluated yet. `infot evaluate {path}` does so; then write this page again.")
+        notes.append(
+            f"The run has not been evaluated yet. `infot evaluate {path}` does so; then write this page "
+            "again."
+        )
     return Run(
         path=path,
         name=path.resolve().name,
@@ -154,7 +163,9 @@ def _read_config(path: Path, notes: list[str]) -> tuple[dict[str, Any], str]:
     try:
         config = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        notes.append(f"config.yaml cannot be read as YAML ({_first_line(error)}); its text is shown below as it is.")
+        notes.append(
+            f"config.yaml cannot be read as YAML ({_first_line(error)}); its text is shown below as it is."
+        )
         return {}, text
     if not isinstance(config, dict):
         notes.append("config.yaml holds no configuration (expected names with values).")
@@ -191,7 +202,9 @@ def _read_metrics(path: Path, notes: list[str]) -> tuple[np.ndarray, dict[str, n
         elif line.strip("\0 \t"):
             broken.append(position)
     if broken and broken[-1] == len(lines):
-        notes.append("The last line of metrics.jsonl is cut off, as when a process is killed; it is left out.")
+        notes.append(
+            "The last line of metrics.jsonl is cut off, as when a process is killed; it is left out."
+        )
         broken.pop()
     if broken:
         shown = ", ".join(map(str, broken[:5])) + (" and more" if len(broken) > 5 else "")

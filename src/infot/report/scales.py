@@ -61,8 +61,12 @@ def short(value: float) -> str:
 def significant(value: float, digits: int = 3) -> str:
     """Write a value with so many significant digits, without an exponent where it can be helped.
 
+    A value just below one is never rounded up to it.
+
     >>> significant(0.0008123), significant(2.0794), significant(1234.5)
     ('0.000812', '2.08', '1,234')
+    >>> significant(0.003), significant(0.99986)
+    ('0.003', '0.9999')
     """
     if not math.isfinite(value):
         return "not a number" if math.isnan(value) else ("∞" if value > 0 else "−∞")
@@ -72,7 +76,10 @@ def significant(value: float, digits: int = 3) -> str:
     if size < 1e-4 or size >= 1e6:
         return short(float(f"{value:.{digits}g}"))
     places = max(0, digits - 1 - math.floor(math.log10(size)))
-    return f"{value:,.{places}f}".replace("-", "−")
+    while round(size, places) == 1 and size < 1 and places < 8:
+        places += 1
+    text = f"{value:,.{places}f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
 
 
 def duration(seconds: float) -> str:

@@ -73,13 +73,20 @@ def _result(run: Run) -> Part:
     pieces: list[Markup] = []
     if run.measurements:
         note = (
-            "Each bar runs from what chance reaches (left) to what true data reach, or the best value there is (right). "
+            "Each bar runs from what chance reaches (left) to what true data reach, or the best value "
+            "there is (right). "
             f"{run.protocol}{'' if not run.protocol or run.protocol.endswith('.') else '.'} "
             + (f"Judged on: {run.evaluation_data}." if run.evaluation_data else "")
         )
         pieces += [cards(run.measurements), element("p", note.strip(), class_="note")]
         table = metric_table(run.measurements)
-        pieces.append(element("details", element("summary", f"All {len(run.measurements)} metrics, with their scales"), table))
+        pieces.append(
+            element(
+                "details",
+                element("summary", f"All {len(run.measurements)} metrics, with their scales"),
+                table,
+            )
+        )
     if run.notes:
         items = element("ul", *(element("li", note) for note in run.notes))
         pieces.append(element("div", element("strong", "What is missing here"), items, class_="notes"))
@@ -130,13 +137,20 @@ def _training(run: Run, detail: Detail) -> Part:
 def _making(run: Run) -> Part:
     again = f"infot train --config {run.path}/config.yaml --run {run.path}-again"
     pieces = [
-        element("p", "To repeat this run (on another machine, save the configuration below as config.yaml first):"),
+        element(
+            "p", "To repeat this run (on another machine, save the configuration below as config.yaml first):"
+        ),
         element("pre", element("code", again), class_="command"),
     ]
     if run.status in ("interrupted", "unfinished"):
-        pieces += [element("p", "To go on with it:"), element("pre", element("code", f"infot resume {run.path}"), class_="command")]
+        pieces += [
+            element("p", "To go on with it:"),
+            element("pre", element("code", f"infot resume {run.path}"), class_="command"),
+        ]
     summary = element("summary", "The whole configuration")
-    pieces.append(element("details", summary, element("pre", element("code", run.config_text)), class_="config"))
+    pieces.append(
+        element("details", summary, element("pre", element("code", run.config_text)), class_="config")
+    )
     return "How it was made", pieces
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from infot.report.glossary import HEADLINES, term, write_value
-from infot.report.markup import Markup, element, figure, join, number
+from infot.report.markup import Markup, element, figure, join
 from infot.report.palette import colour
 from infot.report.pictures import heat_picture
 from infot.report.record import Measurement
@@ -56,7 +56,12 @@ def scale_bar(m: Measurement) -> Markup:
     worse, best = (m.floor, m.ceiling) if up else (m.ceiling, m.floor)
     names = ("floor", "ceiling") if up else ("ceiling", "floor")
     ends = [
-        element("span", f"{name} {write_value(m.name, end)}" if end is not None else Markup("&nbsp;"))
+        element(
+            "span",
+            f"{name} {write_value(m.name, end).removesuffix(' nats')}"
+            if end is not None
+            else Markup("&nbsp;"),
+        )
         for name, end in zip(names, (worse, best), strict=True)
     ]
     legend = element("div", *ends, class_="ends")
@@ -64,17 +69,11 @@ def scale_bar(m: Measurement) -> Markup:
         return legend
     share = float(np.clip((m.value - worse) / (best - worse), 0, 1)) if np.isfinite(m.value) else 0.0
     beyond = (m.value > best) if up else (m.value < best)
-    bar = element(
-        "svg",
-        element("rect", x=0, y=5, width=200, height=4, rx=2, class_="track"),
-        element("rect", x=0, y=5, width=number(200 * share), height=4, rx=2, class_="fill"),
-        element("circle", cx=number(5 + 190 * share), cy=7, r=5, class_="knob"),
-        viewBox="0 0 200 14",
-        role="img",
-        aria_label=f"{write_value(m.name, m.value)} on a scale from {write_value(m.name, worse)} (worst) to "
-        f"{write_value(m.name, best)} (best)" + (", beyond its end" if beyond else ""),
-        class_="scale",
+    told = (
+        f"{write_value(m.name, m.value)} on a scale from {write_value(m.name, worse)} (worst) to "
+        f"{write_value(m.name, best)} (best)" + (", beyond its end" if beyond else "")
     )
+    bar = element("div", class_="scale", role="img", aria_label=told, style=f"--at:{100 * share:.1f}%")
     return join([bar, legend])
 
 
@@ -93,10 +92,14 @@ def metric_table(measurements: Sequence[Measurement]) -> Markup:
                 term(m.name).meaning,
             ]
         )
-    return simple_table(("Metric", "Value", "Floor", "Ceiling", "Better", "Samples", "Meaning"), rows, numeric=(1, 2, 3, 5))
+    return simple_table(
+        ("Metric", "Value", "Floor", "Ceiling", "Better", "Samples", "Meaning"), rows, numeric=(1, 2, 3, 5)
+    )
 
 
-def simple_table(head: Sequence[object], rows: Sequence[Sequence[object]], *, numeric: Sequence[int] = ()) -> Markup:
+def simple_table(
+    head: Sequence[object], rows: Sequence[Sequence[object]], *, numeric: Sequence[int] = ()
+) -> Markup:
     """Lay out rows under a head; the first cell of a row names it. Wide tables scroll by themselves."""
 
     def classes(column: int) -> str | None:
@@ -127,9 +130,10 @@ def code_label_table(counts: np.ndarray, *, of: str) -> Markup:
     order = np.lexsort((-counts.max(axis=1), best, counts.sum(axis=1) == 0))
     pure = counts.max(axis=1).sum() / max(counts.sum(), 1)
     caption = (
-        f"Each row is a code, each column a true {of}; a number says how many held-out points have both, and the shade "
-        f"which share of the row they are. Rows are sorted by their commonest {of}. A perfect code has one dark cell in "
-        f"every row. The darkest cells hold {100 * pure:.1f} % of the points. The {of}s were never shown in training."
+        f"Each row is a code, each column a true {of}; a number says how many held-out points have both, "
+        f"and the shade which share of the row they are. Rows are sorted by their commonest {of}. A perfect "
+        f"code has one dark cell in every row. The darkest cells hold {100 * pure:.1f} % of the points. The "
+        f"{of}s were never shown in training."
     )
     if counts.size > MAX_CELLS:
         alt = f"Heat map of {counts.shape[0]} codes by {counts.shape[1]} {of}s, shade by share of the row."
@@ -152,5 +156,8 @@ def _count_row(code: int, counts: np.ndarray, share: np.ndarray) -> Markup:
         text = f"{count:g}" if count else Markup('<span class="nil">·</span>')
         cells.append(element("td", text, class_=f"heat-cell{strong}", style=f"--part:{100 * part:.0f}%"))
     return element(
-        "tr", element("th", chip(code), scope="row"), *cells, element("td", f"{counts.sum():g}", class_="total")
+        "tr",
+        element("th", chip(code), scope="row"),
+        *cells,
+        element("td", f"{counts.sum():g}", class_="total"),
     )

@@ -8,9 +8,18 @@ from infot.report.markup import Markup, element, figure
 from infot.report.palette import Groups, colour, group
 from infot.report.panel import Panel, Window, find_mode, window_around
 from infot.report.pictures import heat_picture
+from infot.report.scales import short
 from infot.report.tables import chip
 
-__all__ = ["Plane", "code_density", "plan_figure", "plane_of", "samples_figure", "thumbnail", "traversal_figure"]
+__all__ = [
+    "Plane",
+    "code_density",
+    "plan_figure",
+    "plane_of",
+    "samples_figure",
+    "thumbnail",
+    "traversal_figure",
+]
 
 MAX_NAMES = 40
 """Codes above which they are not named in the picture."""
@@ -54,8 +63,8 @@ def plane_of(arrays: dict[str, np.ndarray]) -> Plane | None:
         axes = directions[:2].T
         held = float(np.square(spread[:2]).sum() / max(np.square(spread).sum(), 1e-30))
         remark = (
-            f" The data have {dim} dimensions; shown are the two directions in which they vary most, which hold "
-            f"{100 * held:.0f} % of their variance."
+            f" The data have {dim} dimensions; shown are the two directions in which they vary most, which "
+            f"hold {100 * held:.0f} % of their variance."
         )
     elif dim == 1:
         remark = " The data are numbers, so all points lie on one line."
@@ -72,16 +81,20 @@ def samples_figure(arrays: dict[str, np.ndarray], plane: Plane, *, limit: int) -
     """Draw samples coloured by code over held-out data, and one mode enlarged."""
     if "samples" not in arrays:
         return None
-    panels = [_scatter(arrays, plane, window, limit) for window in (plane.whole, plane.mode) if window is not None]
+    panels = [
+        _scatter(arrays, plane, window, limit) for window in (plane.whole, plane.mode) if window is not None
+    ]
     groups = _groups(arrays.get("sample_codes"), len(arrays["samples"]))
     colours = (
         "generated points, from dark blue for a low code to yellow for a high one"
         if groups.ordered
-        else "generated points, one colour for each code, whose number stands in the middle of its points"
+        else "generated points, one colour for each code; its number stands at its points where they lie together"
     )
     caption = f"Grey: held-out data. Colour: {colours}."
     if plane.mode:
-        caption += " Right: the framed mode enlarged; the generated points should fill it as the data do, no tighter."
+        caption += (
+            " Second picture: the framed mode enlarged; the generated points should fill it as the data do."
+        )
     return figure(element("div", *panels, class_="panels"), caption=caption + plane.remark, class_="wide")
 
 
@@ -102,8 +115,13 @@ def _scatter(arrays: dict[str, np.ndarray], plane: Plane, window: Window, limit:
         panel.dots(points[inside & (groups.index == k)][:each], class_="samples", colour=hue, size=size)
     if plane.mode and not enlarged:
         panel.frame(plane.mode)
-    _name_codes(panel, points, groups)
-    what = "one mode enlarged" if enlarged else f"{len(points)} generated points in {len(groups.names)} colours of codes"
+    if not enlarged:
+        _name_codes(panel, points, groups)
+    what = (
+        "one mode enlarged"
+        if enlarged
+        else f"{len(points)} generated points in {len(groups.names)} colours of codes"
+    )
     return panel.svg(f"Scatter plot: {what}, over {len(data)} held-out data points.")
 
 
@@ -120,26 +138,38 @@ def plan_figure(arrays: dict[str, np.ndarray], plane: Plane) -> Markup | None:
     panels = []
     for window in windows:
         panel = Panel(window)
-        panel.dots(data, class_="data", size=5)
+        panel.dots(data, class_="data matched", size=5)
         near = window.contains(latent[pairs[:, 0]]) | window.contains(data[pairs[:, 1]])
         _draw_pairs(panel, (latent, data), pairs[near], mass[near], groups)
         for k in range(len(groups.names)):
             panel.dots(latent[groups.index == k], class_="samples", colour=groups.colours[k], size=3.6)
         if window is plane.whole and plane.mode:
             panel.frame(plane.mode)
-        panels.append(panel.svg(f"{len(latent)} generated points joined to the {len(data)} data points they are matched with."))
+        panels.append(
+            panel.svg(
+                f"{len(latent)} generated points joined to the {len(data)} data points they are matched with."
+            )
+        )
     caption = (
-        "The plan: each line joins a generated point (colour of its code) to a data point (grey) that it is matched "
-        f"with; a stronger line is a larger share of mass. At most {MAX_LINES} of the heaviest pairs are drawn in each "
-        "picture. Short lines of one colour at each group of data mean that the code says where the data lie and the noise "
-        "only places the point within the group." + (" Right: the framed mode enlarged." if plane.mode else "")
+        "The plan: each line joins a generated point (colour of its code) to a data point (grey) that it "
+        f"is matched with; a stronger line is a larger share of mass. At most {MAX_LINES} of the heaviest "
+        "pairs are drawn in each picture. Short lines of one colour at each group of data mean that the "
+        "code says where the data lie and the noise only places the point within the group."
+        + (" Second picture: the framed mode enlarged." if plane.mode else "")
     )
-    return figure(element("div", *panels, class_="panels"), title="Who is matched with whom", caption=caption, class_="wide")
+    return figure(
+        element("div", *panels, class_="panels"),
+        title="Who is matched with whom",
+        caption=caption,
+        class_="wide",
+    )
 
 
 def code_density(arrays: dict[str, np.ndarray]) -> Markup | None:
     """Draw r(c, x), the density of the plan between codes and data, as a heat map sorted into blocks."""
-    if any(name not in arrays for name in ("plan_pairs", "plan_mass", "plan_latent_codes", "plan_data_points")):
+    if any(
+        name not in arrays for name in ("plan_pairs", "plan_mass", "plan_latent_codes", "plan_data_points")
+    ):
         return None
     pairs, mass = arrays["plan_pairs"].astype(np.int64), arrays["plan_mass"].astype(np.float64)
     groups = _groups(arrays["plan_latent_codes"], len(arrays["plan_latent_codes"]))
@@ -157,13 +187,15 @@ def code_density(arrays: dict[str, np.ndarray]) -> Markup | None:
     top = float(np.quantile(density.max(axis=0), 0.9))
     picture = heat_picture(
         density[:, order] / max(top, 1e-12),
-        f"Heat map of r(c,x): {density.shape[0]} codes by {len(order)} data points, largest value {density.max():.2f}.",
+        f"Heat map of r(c,x): {density.shape[0]} codes by {len(order)} data points, largest value "
+        f"{density.max():.2f}.",
     )
     caption = (
-        "r(c,x): how much more often code and data point are matched than if they were matched blindly (1 is blind, "
-        f"{len(groups.names)} the most with equally likely codes, full shade here is {top:.1f}). A row is a code, a column a data "
-        "point; columns are sorted by the code they go with. A clean staircase means that each data point belongs to "
-        "one code. This r is also what lowers the cost in training: C − (ε − ε_c)·log r."
+        "r(c,x): how much more often code and data point are matched than if they were matched blindly (1 "
+        f"is blind, {len(groups.names)} the most with equally likely codes, full shade here is {top:.1f}). "
+        "A row is a code, a column a data point; columns are sorted by the code they go with. A clean "
+        "staircase means that each data point belongs to one code. This r is also what lowers the cost in "
+        "training: C − (ε − ε_c)·log r."
     )
     height = f"--rows:{len(names)}"
     layout = element("div", element("div", *names, class_="rows"), picture, class_="density", style=height)
@@ -186,11 +218,19 @@ def traversal_figure(arrays: dict[str, np.ndarray], plane: Plane) -> Markup | No
         label = f"Paths of generated points while noise coordinate {j + 1} is swept, one path a code."
         panels.append(element("div", element("h5", f"Noise coordinate {j + 1}"), panel.svg(label)))
     values = arrays.get("traversal_values")
-    reach = f" from {values[0]:.1f} to {values[-1]:.1f} standard deviations" if values is not None and len(values) else ""
+    reach = (
+        f" from {short(float(values[0]))} to {short(float(values[-1]))} standard deviations"
+        if values is not None and len(values)
+        else ""
+    )
     caption = (
-        f"One coordinate of the noise is swept{reach} while the other is held at its mean, for each code in its colour; open dot: start, full dot: "
-        "end." + (" Shown is the mode framed above: within it the noise moves the point about," if plane.mode else
-                  " The noise moves the point about,")
+        f"One coordinate of the noise is swept{reach} while the other is held at its mean, for each code in "
+        "its colour; open dot: start, full dot: end."
+        + (
+            " Shown is the mode framed above: within it the noise moves the point about,"
+            if plane.mode
+            else " The noise moves the point about,"
+        )
         + " and it should not carry it to another code's place."
     )
     return figure(element("div", *panels, class_="panels"), caption=caption, class_="wide")
@@ -215,10 +255,10 @@ def _groups(codes: np.ndarray | None, n: int) -> Groups:
 
 
 def _name_codes(panel: Panel, points: np.ndarray, groups: Groups) -> None:
-    """Write each code's number beside the middle of its points, off the points themselves where there is room."""
+    """Write each code's number at its points."""
     if groups.ordered or not 1 < len(groups.names) <= MAX_NAMES:
         return
     for k, name in enumerate(groups.names):
         members = points[groups.index == k]
         if len(members):
-            panel.name(np.median(members, axis=0), name, groups.colours[k])
+            panel.name(members, name, groups.colours[k])

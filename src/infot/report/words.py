@@ -7,7 +7,21 @@ from infot.report.scales import duration
 
 __all__ = ["lead_sentence", "status_sentence"]
 
-SMALL_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+SMALL_NUMBERS = (
+    "no",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+)
 
 
 def lead_sentence(run: Run) -> str:
@@ -26,11 +40,15 @@ def status_sentence(run: Run) -> str | None:
     at = f" at step {run.last_step:,}" if run.last_step is not None else ""
     of = f" of {run.planned_steps:,}" if run.planned_steps is not None and at else ""
     sentences = {
-        "interrupted": f"This run was interrupted{at}{of}; the page shows what it had reached. `infot resume` goes on from there.",
-        "diverged": f"This run left the finite numbers{at}{of} and was stopped; the page shows what was logged until then.",
+        "interrupted": f"This run was interrupted{at}{of}; the page shows what it had reached. "
+        "`infot resume` goes on from there.",
+        "diverged": f"This run left the finite numbers{at}{of} and was stopped; the page shows what was logged "
+        "until then.",
         "unfinished": f"This run has no summary: it is still going or was killed, and was last seen{at}{of}.",
     }
-    return sentences.get(run.status, None if run.status == "finished" else f"This run ended as: {run.status}.")
+    return sentences.get(
+        run.status, None if run.status == "finished" else f"This run ended as: {run.status}."
+    )
 
 
 def _images(run: Run) -> str | None:
@@ -56,7 +74,9 @@ def _modes(run: Run) -> str | None:
     quality = run.measurement("high_quality")
     if quality is not None:
         against = f" (true data: {write_value('high_quality', quality.ceiling)})" if quality.ceiling else ""
-        parts.append(f"; {write_value('high_quality', quality.value)} of its samples are of high quality{against}")
+        parts.append(
+            f"; {write_value('high_quality', quality.value)} of its samples are of high quality{against}"
+        )
     information = run.measurement("code_nmi")
     if information is not None:
         verdict = next(words for limit, words in NMI_WORDS if information.value >= limit)
