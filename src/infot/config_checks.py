@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from infot.config import DataConfig, LatentConfig, ModelConfig, ObjectiveConfig, RunConfig, TrainingConfig
 from infot.errors import ConfigError
 
-__all__ = ["check_config", "check_config_with_data"]
+__all__ = ["PATH_DATA", "check_config", "check_config_with_data"]
 
-_PATH_DATA = ("file", "mnist")  # data sets that read data.path
+PATH_DATA = ("file", "mnist")  # data sets that read data.path
 _IMAGE_GENERATORS = ("convolutional", "deformable")
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
@@ -60,7 +60,7 @@ def check_config_with_data(config: RunConfig, *, shape: tuple[int, ...], n: int)
 def _data(data: DataConfig) -> Iterator[str]:
     if data.name == "file" and data.path is None:
         yield "data.path: missing; the data set `file` needs --data PATH (a folder of images, .npz/.npy, IDX or a table)"
-    if data.path is not None and data.name not in _PATH_DATA:
+    if data.path is not None and data.name not in PATH_DATA:
         yield f"data.path: {data.name} is made or shipped by infot and reads no file; use --data.name file, or no path"
     if data.image_size is not None and data.image_size < 2:
         yield _at_least("data.image_size", data.image_size, 2)

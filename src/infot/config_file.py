@@ -42,6 +42,8 @@ def preset_config(name: str) -> RunConfig:
     Raises:
         ConfigError: If there is no such preset; names the nearest.
     """
+    if name == "custom" and name not in PRESETS:
+        return RunConfig()
     if name not in PRESETS:
         raise ConfigError(f"there is no preset {name!r}; {nearest(name, PRESETS)}")
     return PRESETS[name]
@@ -54,7 +56,7 @@ def load_config(path: Path) -> RunConfig:
         ConfigError: If the file cannot be read, names an unknown field or holds a value of another type.
     """
     try:
-        plain = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)  # noqa: S506 - a SafeLoader
+        plain = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
     except FileNotFoundError as error:
         raise ConfigError(f"there is no configuration file {path}") from error
     except (OSError, UnicodeDecodeError) as error:
@@ -154,7 +156,13 @@ def _scalar(value: Any, hint: type, name: str) -> Any:
     raise ConfigError(f"{name}: expected {_NAMES.get(hint, hint.__name__)}, got {_kind(value)}")
 
 
-_NAMES: dict[type, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
+_NAMES: dict[type, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "text",
+    Path: "a path",
+}
 
 
 def _kind(value: object) -> str:

@@ -35,8 +35,16 @@ class ToyObjective(Objective):
         noise = torch.randn(n, 2, generator=streams(f"noise of {player}"))
         made = nets["generator"](code, noise)
         gap = nets["critic"](made).mean() - nets["critic"](batch.data).mean()
-        loss = -gap + gap.square() if player == "critic" else gap + (made.mean(0) - batch.data.mean(0)).square().sum()
-        return loss, {"loss": loss.detach(), "plan_information": gap.detach(), "epsilon": torch.tensor(batch.progress)}
+        loss = (
+            -gap + gap.square()
+            if player == "critic"
+            else gap + (made.mean(0) - batch.data.mean(0)).square().sum()
+        )
+        return loss, {
+            "loss": loss.detach(),
+            "plan_information": gap.detach(),
+            "epsilon": torch.tensor(batch.progress),
+        }
 
     def coder(self, nets: nn.ModuleDict, data: Tensor, streams: Streams) -> Coder:
         raise AssertionError("the loop never asks for a coder")

@@ -38,13 +38,17 @@ class Recorder(Callback):
         self.closed += 1
 
 
-def test_two_runs_of_one_seed_are_equal_and_another_seed_is_not(toy_run: MakeRun, assert_equal_states) -> None:
+def test_two_runs_of_one_seed_are_equal_and_another_seed_is_not(
+    toy_run: MakeRun, assert_equal_states
+) -> None:
     first, second, other = toy_run().train(), toy_run().train(), toy_run(seed=1).train()
     assert not torch.equal(first.nets["critic"].weight, other.nets["critic"].weight)
     assert_equal_states(first, second)
 
 
-def test_callbacks_are_called_when_due_and_watching_changes_nothing(toy_run: MakeRun, assert_equal_states) -> None:
+def test_callbacks_are_called_when_due_and_watching_changes_nothing(
+    toy_run: MakeRun, assert_equal_states
+) -> None:
     watched = Recorder(every=5)
     first, second = toy_run().train(watched), toy_run().train()
     assert watched.seen == [5, 10, 15, 20]

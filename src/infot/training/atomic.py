@@ -70,7 +70,9 @@ def write_text(path: Path, content: str, *, advice: str = "") -> None:
 def _discard(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
-    except OSError:  # the disk that refused the file may refuse this too; the first error is the one to report
+    except (
+        OSError
+    ):  # the disk that refused the file may refuse this too; the first error is the one to report
         return
 
 

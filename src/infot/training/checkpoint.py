@@ -1,79 +1,21 @@
 """Checkpoints: the whole state of a run as tensors, numbers and text, written whole or not at all."""
 
-import hashlib
-import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
-from torch import Tensor, nn
+from torch import Tensor
 
 from infot.errors import CheckpointError, DataError
-from infot.training.atomic import disk_errors, write_bytes, write_text
+from infot.training.atomic import disk_errors, write_text
 from infot.training.state import TrainState
+from infot.training.tensorfile import StoredTensors, load_weights, read_tensors, write_tensors
 
-__all__ = ["CheckpointFolder", "StoredTensors", "read_tensors", "write_tensors"]
+__all__ = ["CheckpointFolder"]
 
 FORMAT = "infot-checkpoint"
 VERSION = 1
 _NAME = re.compile(r"step-(\d{8,})")
-
-
-@dataclass(frozen=True)
-class StoredTensors:
-    """What :func:`read_tensors` found: the tensors, and the numbers and text stored with them."""
-
-    tensors: dict[str, Tensor]
-    facts: dict[str, Any]
-
-
-def write_tensors(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any], *, advice: str = "") -> None:
-    """Write ``path`` (.safetensors) and, last, the JSON beside it with ``facts`` and the SHA-256 of the tensors.
-
-    Raises:
-        RunFolderError: If the disk refuses; neither file is then left half-written.
-    """
-    content = save_tensors({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()})
-    write_bytes(path, content, advice=advice)
-    facts = {**facts, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-    write_text(path.with_suffix(".json"), json.dumps(facts, indent=1) + "\n", advice=advice)
-
-
-def read_tensors(path: Path, *, form: str, version: int) -> StoredTensors:
-    """Read what :func:`write_tensors` wrote; nothing is ever unpickled.
-
-    Args:
-        path: The .safetensors file.
-        form: Value that the JSON's ``format`` must have.
-        version: Newest ``version`` understood.
-
-    Raises:
-        CheckpointError: If a file is missing, truncated, altered, or made by something else.
-    """
-    try:
-        facts = json.loads(path.with_suffix(".json").read_text())
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path} is incomplete: {error.filename} is missing") from error
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path.with_suffix('.json')} cannot be read: {error}") from error
-    if not isinstance(facts, dict) or facts.get("format") != form:
-        raise CheckpointError(f"{path} was not made by infot: expected the format {form!r} in its JSON")
-    if not isinstance(facts.get("version"), int) or facts["version"] > version:
-        raise CheckpointError(f"{path} has version {facts.get('version')}, this infot reads up to {version}: update it")
-    if facts.get("bytes") != len(content):
-        raise CheckpointError(f"{path} is truncated: expected {facts.get('bytes')} bytes, found {len(content)}")
-    if facts.get("sha256") != hashlib.sha256(content).hexdigest():
-        raise CheckpointError(f"{path} is damaged: its SHA-256 is not the one noted when it was written")
-    try:
-        return StoredTensors(load_tensors(content), facts)
-    except SafetensorError as error:
-        raise CheckpointError(f"{path} holds no tensors: {error}") from error
 
 
 class CheckpointFolder:
@@ -133,7 +75,7 @@ class CheckpointFolder:
         }
         last = self.latest()
         advice = f"; then go on with infot resume from {last}" if last else ""
-        write_tensors(self.file(name), tensors, facts, advice=advice)
+        write_tensors(self.file(name), tensors, facts, notes=self._notes(name), advice=advice)
         write_text(self.path / "latest", name + "\n", advice=advice)
         for old in self.names()[: -self.keep]:
             self._remove(old)
@@ -155,13 +97,18 @@ class CheckpointFolder:
         name = name or self.latest()
         if name is None or name not in self.names():
             known = ", ".join(self.names()) or "none"
-            raise CheckpointError(f"no checkpoint {name or ''} in {self.path}; there are: {known}".replace("  ", " "))
+            raise CheckpointError(
+                f"no checkpoint {name or ''} in {self.path}; there are: {known}".replace("  ", " ")
+            )
         try:
-            stored = read_tensors(self.file(name), form=FORMAT, version=VERSION)
-            _restore(state, stored)
+            _restore(state, self._read(name))
         except CheckpointError as error:
             good = self._good_before(name)
-            offer = f"go on from the one before with --checkpoint {good}" if good else "no earlier good one is left"
+            offer = (
+                f"go on from the one before with --checkpoint {good}"
+                if good
+                else "no earlier good one is left"
+            )
             raise CheckpointError(f"{error}; {offer}") from error
         return name
 
@@ -177,10 +124,16 @@ class CheckpointFolder:
         if name := self.latest():
             write_text(self.path / "latest", name + "\n")
 
+    def _notes(self, name: str) -> Path:
+        return self.path / f"{name}.json"
+
+    def _read(self, name: str) -> StoredTensors:
+        return read_tensors(self.file(name), notes=self._notes(name), form=FORMAT, version=VERSION)
+
     def _good_before(self, name: str) -> str | None:
         for earlier in reversed([other for other in self.names() if _step_of(other) < _step_of(name)]):
             try:
-                read_tensors(self.file(earlier), form=FORMAT, version=VERSION)
+                self._read(earlier)
             except CheckpointError:
                 continue
             return earlier
@@ -188,7 +141,7 @@ class CheckpointFolder:
 
     def _remove(self, name: str) -> None:
         with disk_errors(self.path):
-            self.file(name).with_suffix(".json").unlink(missing_ok=True)  # first, so that no half of a pair counts
+            self._notes(name).unlink(missing_ok=True)  # first, so that no half of a pair counts
             self.file(name).unlink(missing_ok=True)
 
 
@@ -210,12 +163,14 @@ def _tensors_of(state: TrainState) -> tuple[dict[str, Tensor], dict[str, int]]:
 
 
 def _restore(state: TrainState, stored: StoredTensors) -> None:
-    groups: dict[str, dict[str, Tensor]] = {name: {} for name in ("nets", "ema", "optimiser", "streams", "sampler")}
+    groups: dict[str, dict[str, Tensor]] = {
+        name: {} for name in ("nets", "ema", "optimiser", "streams", "sampler")
+    }
     for key, value in stored.tensors.items():
         kind, _, name = key.partition("/")
         groups.setdefault(kind, {})[name] = value
-    _load_weights(state.nets, groups["nets"])
-    _load_weights(state.ema, groups["ema"])
+    load_weights(state.nets, groups["nets"])
+    load_weights(state.ema, groups["ema"])
     for player, optimiser in state.optimisers.items():
         _load_moments(optimiser, player, groups["optimiser"])
     try:
@@ -225,20 +180,6 @@ def _restore(state: TrainState, stored: StoredTensors) -> None:
         state.wall_seconds = float(stored.facts["wall_seconds"])
     except (KeyError, TypeError, RuntimeError, DataError) as error:
         raise CheckpointError(f"the checkpoint does not fit this run: {error}") from error
-
-
-def _load_weights(module: nn.Module, tensors: dict[str, Tensor]) -> None:
-    expected = module.state_dict()
-    wrong = sorted(
-        name
-        for name in expected.keys() | tensors.keys()
-        if name not in expected or name not in tensors or expected[name].shape != tensors[name].shape
-    )
-    if wrong:
-        raise CheckpointError(
-            f"the checkpoint belongs to another model: {len(wrong)} tensors differ in name or shape, first {wrong[0]}"
-        )
-    module.load_state_dict(tensors)
 
 
 def _load_moments(optimiser: torch.optim.Optimizer, player: str, tensors: dict[str, Tensor]) -> None:

@@ -4,7 +4,6 @@ import contextlib
 from abc import ABC
 from collections.abc import Mapping, Sequence
 
-import torch
 from torch import Tensor
 
 from infot.objectives.base import Batch, Objective
@@ -15,7 +14,7 @@ from infot.training.state import TrainState, average_weights
 __all__ = ["Callback", "fit"]
 
 
-class Callback(ABC):  # noqa: B024 - every hook has a sensible default: do nothing
+class Callback(ABC):
     """Something that watches training. It sees the state and the last step's values, and nothing else.
 
     A callback may set ``state.stop``; it never draws from ``state.streams``, so that watching changes no result.
@@ -39,7 +38,12 @@ class Callback(ABC):  # noqa: B024 - every hook has a sensible default: do nothi
 
 
 def fit(
-    state: TrainState, objective: Objective, data: Tensor, *, schedule: Schedule, callbacks: Sequence[Callback] = ()
+    state: TrainState,
+    objective: Objective,
+    data: Tensor,
+    *,
+    schedule: Schedule,
+    callbacks: Sequence[Callback] = (),
 ) -> None:
     """Train ``state`` in place until ``schedule.steps`` or until ``state.stop`` is set.
 
@@ -55,8 +59,9 @@ def fit(
     """
     guard = FiniteGuard(state.nets)
     parameters = {player: list(objective.parameters_of(player, state.nets)) for player in objective.players}
-    state.start_clock()
     with contextlib.ExitStack() as stack:
+        state.start_clock()
+        stack.callback(state.stop_clock)
         for callback in callbacks:
             stack.callback(callback.close)
             callback.start(state)
@@ -66,10 +71,10 @@ def fit(
             batch = Batch(points, schedule.progress_at(state.step))
             info: dict[str, Tensor] = {}
             for player in objective.players:
-                loss, values = objective.loss(player, state.nets, batch, state.streams)
+                loss, logged = objective.loss(player, state.nets, batch, state.streams)
                 state.optimisers[player].zero_grad(set_to_none=True)
                 loss.backward(inputs=parameters[player])
-                values = {"loss": loss.detach()} | values | {"loss": loss.detach()}  # first in order, and the real one
+                values = {"loss": loss.detach()} | {name: logged[name] for name in logged if name != "loss"}
                 guard.watch(state.step + 1, player, values, parameters[player])
                 state.optimisers[player].step()
                 info |= values

@@ -25,7 +25,9 @@ class FiniteGuard:
         self._candidates: dict[int, tuple[str, str]] = {}
         self._first: Tensor | None = None
 
-    def watch(self, step: int, player: str, info: Mapping[str, Tensor], parameters: list[nn.Parameter]) -> None:
+    def watch(
+        self, step: int, player: str, info: Mapping[str, Tensor], parameters: list[nn.Parameter]
+    ) -> None:
         """Judge one player's update, given after the backward pass and before the optimiser's step.
 
         Args:

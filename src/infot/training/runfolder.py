@@ -109,9 +109,13 @@ class RunFolder:
             RunFolderError: If there is none.
         """
         if not self.path.is_dir():
-            raise RunFolderError(f"there is no run folder {self.path}: expected the folder that infot train printed")
+            raise RunFolderError(
+                f"there is no run folder {self.path}: expected the folder that infot train printed"
+            )
         if not self.config.exists():
-            raise RunFolderError(f"{self.path} holds no run: expected config.yaml in it; start one with infot train")
+            raise RunFolderError(
+                f"{self.path} holds no run: expected config.yaml in it; start one with infot train"
+            )
 
     def lock(self) -> None:
         """Keep other processes from writing here; the lock goes when this process ends, however it ends.
@@ -123,7 +127,9 @@ class RunFolder:
             handle = (self.path / ".lock").open("a")
         if not _try_lock(handle):
             handle.close()
-            raise RunFolderError(f"{self.path} is in use by another infot process: wait for it, or choose another --run")
+            raise RunFolderError(
+                f"{self.path} is in use by another infot process: wait for it, or choose another --run"
+            )
         self._lock = handle
 
     def release(self) -> None:

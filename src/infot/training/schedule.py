@@ -43,9 +43,10 @@ class Schedule:
         if past <= 0:
             return self.learning_rate
         share = past / (1 - self.decay_from)
-        return self.final_learning_rate + (self.learning_rate - self.final_learning_rate) * (
-            1 + math.cos(math.pi * share)
-        ) / 2
+        return (
+            self.final_learning_rate
+            + (self.learning_rate - self.final_learning_rate) * (1 + math.cos(math.pi * share)) / 2
+        )
 
     def ema_decay_at(self, step: int) -> float:
         """Return the decay of the average after ``step`` finished updates: 0 (a copy) before ``ema_from``."""

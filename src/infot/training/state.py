@@ -25,7 +25,7 @@ class TrainState:
         streams: The named random streams.
         sampler: Draws the batches.
         step: Number of finished steps.
-        wall_seconds: Seconds trained before this process took over.
+        wall_seconds: Seconds trained before the clock was last started; see :meth:`elapsed`.
         stop: Why to stop after the current step (``"interrupted"``, ``"max_minutes"``); None: go on.
     """
 
@@ -37,7 +37,7 @@ class TrainState:
     step: int = 0
     wall_seconds: float = 0.0
     stop: str | None = None
-    _started: float = field(default_factory=time.monotonic, repr=False)
+    _started: float | None = field(default=None, repr=False)
 
     @classmethod
     def create(
@@ -75,12 +75,16 @@ class TrainState:
         return next(self.nets.parameters()).device
 
     def start_clock(self) -> None:
-        """Begin to count this process's time."""
+        """Begin to count training time."""
         self._started = time.monotonic()
+
+    def stop_clock(self) -> None:
+        """Add the time since :meth:`start_clock` to ``wall_seconds``."""
+        self.wall_seconds, self._started = self.elapsed(), None
 
     def elapsed(self) -> float:
         """Return the seconds trained in all, over every process that had a part in the run."""
-        return self.wall_seconds + time.monotonic() - self._started
+        return self.wall_seconds + (0.0 if self._started is None else time.monotonic() - self._started)
 
     def set_learning_rate(self, value: float) -> None:
         """Give every optimiser this learning rate."""

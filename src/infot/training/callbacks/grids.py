@@ -61,7 +61,9 @@ def write_grid(path: Path, images: Tensor, *, columns: int) -> None:
         pixels = pixels.float().mean(1, keepdim=True).to(torch.uint8)
     n, channels, height, width = pixels.shape
     rows = -(-n // columns)
-    page = torch.full((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, channels), 255, dtype=torch.uint8)
+    page = torch.full(
+        (rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, channels), 255, dtype=torch.uint8
+    )
     for at, tile in enumerate(pixels):
         top, left = at // columns * (height + GAP), at % columns * (width + GAP)
         page[top : top + height, left : left + width] = tile.permute(1, 2, 0)

@@ -48,7 +48,9 @@ class MetricsLog(Callback):
         line: dict[str, float] = {
             "step": state.step,
             "wall_seconds": round(now, 4),
-            "examples_per_second": round((state.step - step) * state.sampler.batch_size / max(now - then, 1e-9), 2),
+            "examples_per_second": round(
+                (state.step - step) * state.sampler.batch_size / max(now - then, 1e-9), 2
+            ),
             "learning_rate": self.schedule.learning_rate_at(state.step - 1),
         }
         line |= {name: float(value) for name, value in info.items()}

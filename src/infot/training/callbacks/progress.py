@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bar
 from torch import Tensor
 
@@ -25,7 +32,9 @@ class Progress(Callback):
         unit: What a batch holds, ``"images"`` or ``"examples"``.
     """
 
-    def __init__(self, *, steps: int, every: int, console: Console | None = None, unit: str = "examples") -> None:
+    def __init__(
+        self, *, steps: int, every: int, console: Console | None = None, unit: str = "examples"
+    ) -> None:
         self.steps = steps
         self.console = console or Console(stderr=True)
         self.unit = unit
@@ -38,8 +47,16 @@ class Progress(Callback):
     def start(self, state: TrainState) -> None:
         self._begun = self._last = (state.step, state.elapsed())
         if self.console.is_terminal:
-            columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"))
-            self._bar = Bar(*columns, TimeRemainingColumn(), TextColumn("{task.description}"), console=self.console)
+            columns = (
+                TextColumn("training"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+            )
+            self._bar = Bar(
+                *columns, TimeRemainingColumn(), TextColumn("{task.description}"), console=self.console
+            )
             self._task = self._bar.add_task("", total=self.steps, completed=state.step)
             self._bar.start()
 

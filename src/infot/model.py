@@ -1,0 +1,343 @@
+"""A trained model: generates from codes, reads codes of data, lives in a folder of its own."""
+
+import math
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from infot.build import build_coder, build_latents, build_nets
+from infot.config import RunConfig
+from infot.config_file import config_from_plain, config_to_plain
+from infot.data import Dataset, Scaling
+from infot.errors import CheckpointError, ConfigError, ProblemError
+from infot.model_card import model_card
+from infot.models.latents import Categorical, LatentSpace
+from infot.objectives.base import Coder
+from infot.random import Streams
+from infot.training.atomic import disk_errors, write_text
+from infot.training.tensorfile import load_weights, read_tensors, write_tensors
+
+__all__ = ["DataShape", "Encoding", "TrainedModel", "load"]
+
+FORMAT = "infot-model"
+VERSION = 1
+CHUNK = 1024  # points handled at once
+
+
+class Encoding(NamedTuple):
+    """The codes of data.
+
+    Attributes:
+        code: Index of the likeliest code value of each datum, shape ``(n,)``, int64.
+        posterior: Probability of every code value given each datum, shape ``(n, k)``.
+    """
+
+    code: Tensor
+    posterior: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class DataShape:
+    """What a model must know of the data it was trained on.
+
+    Attributes:
+        kind: ``"vectors"`` or ``"images"``.
+        shape: Shape of a data point.
+        feature_names: Columns of a table; empty otherwise.
+        scaling: How the columns of a table were scaled, or None.
+    """
+
+    kind: str
+    shape: tuple[int, ...]
+    feature_names: tuple[str, ...] = ()
+    scaling: Scaling | None = None
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> "DataShape":
+        """Return what ``dataset`` looks like."""
+        return cls(dataset.kind, dataset.shape, dataset.feature_names, dataset.scaling)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """The networks of a finished run (averaged weights) with what reads codes off the plan.
+
+    Arrays are in the model's units: images in [0, 1], tables standardised if they were trained so; see :meth:`scale`
+    and :meth:`unscale`. Nothing here needs the training data or the trainer.
+
+    Attributes:
+        config: The configuration of the run.
+        latents: The latent space.
+        nets: The networks, in evaluation mode.
+        coder: Reads codes off the plan, or None where the objective has none.
+        data: Shape and scaling of the data.
+    """
+
+    config: RunConfig
+    latents: LatentSpace
+    nets: nn.ModuleDict
+    coder: Coder | None
+    data: DataShape
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the networks."""
+        return next(self.nets.parameters()).device
+
+    def generate(self, code: Tensor, noise: Tensor) -> Tensor:
+        """Return generated data.
+
+        Args:
+            code: Shape ``(n, code_dim)``.
+            noise: Shape ``(n, noise_dim)``.
+
+        Returns:
+            Shape ``(n, *shape)``, on the CPU.
+
+        Raises:
+            ProblemError: If the shapes do not fit the latent space.
+        """
+        wanted = (self.latents.code_dim, self.latents.noise_dim)
+        if (
+            code.ndim != 2
+            or noise.ndim != 2
+            or (code.shape[1], noise.shape[1]) != wanted
+            or len(code) != len(noise)
+        ):
+            raise ProblemError(
+                f"expected code (n, {wanted[0]}) and noise (n, {wanted[1]}), "
+                f"got {tuple(code.shape)} and {tuple(noise.shape)}"
+            )
+        return self._in_chunks(lambda c, e: self.nets["generator"](c, e), code, noise)
+
+    def sample(
+        self, n: int, code: int | Sequence[float] | Tensor | None = None, rng: int | torch.Generator = 0
+    ) -> Tensor:
+        """Draw ``n`` data points.
+
+        Args:
+            n: How many.
+            code: The code that all share: an index into the table of code values, one value for each block (indices of
+                categorical blocks, coordinates of continuous ones), or a code vector ``(code_dim,)``; None: codes are
+                drawn from the prior.
+            rng: Seed or CPU generator of codes and noise.
+
+        Returns:
+            Shape ``(n, *shape)``, on the CPU.
+        """
+        if n < 1:
+            raise ProblemError(f"expected at least 1 sample, got {n}")
+        rng = Streams(rng)("sample") if isinstance(rng, int) else rng
+        latent = self.latents.sample(n, rng)
+        codes = latent.code if code is None else self.code_vector(code).expand(n, -1)
+        return self.generate(codes, latent.noise)
+
+    def code_vector(self, code: int | Sequence[float] | Tensor) -> Tensor:
+        """Return the code vector, shape ``(code_dim,)``, that ``code`` means; see :meth:`sample`.
+
+        Raises:
+            ConfigError: If there is no such code.
+        """
+        if isinstance(code, Tensor):
+            if code.shape != (self.latents.code_dim,):
+                raise ConfigError(
+                    f"expected a code vector ({self.latents.code_dim},), got {tuple(code.shape)}"
+                )
+            return code.float()
+        values = [code] if isinstance(code, int) else list(code)
+        if len(values) == 1 and self.latents.n_codes is not None:
+            return self.latents.code_values()[_index(values[0], self.latents.n_codes)]
+        return _code_of_values(self.latents, values)
+
+    def posterior(self, x: Tensor) -> Tensor:
+        """Return the probability of every code value given each datum, shape ``(n, k)``; rows sum to 1.
+
+        Args:
+            x: Data in the model's units, shape ``(n, *shape)``.
+        """
+        return self._in_chunks(self._coder().posterior, self._checked(x))
+
+    def encode(self, x: Tensor) -> Encoding:
+        """Return the code of each datum and its posterior; ``x`` as in :meth:`posterior`."""
+        posterior = self.posterior(x)
+        return Encoding(posterior.argmax(1), posterior)
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Return what the plan couples with each datum, shape of ``x``."""
+        return self._in_chunks(self._coder().reconstruct, self._checked(x))
+
+    def scale(self, x: Tensor) -> Tensor:
+        """Bring data from the user's units to the model's."""
+        return x.float() if self.data.scaling is None else self.data.scaling.apply(x)
+
+    def unscale(self, x: Tensor) -> Tensor:
+        """Bring data from the model's units to the user's."""
+        return x if self.data.scaling is None else self.data.scaling.undo(x)
+
+    def to(self, device: torch.device | str) -> "TrainedModel":
+        """Move the networks and return the model."""
+        self.nets.to(device)
+        if self.coder is not None:
+            self.coder.to(device)
+        return self
+
+    def save(self, folder: Path | str, metrics: Mapping[str, float] | None = None) -> None:
+        """Write ``weights.safetensors``, ``config.json`` and the model card ``README.md``.
+
+        A folder that holds a model already is replaced once the new one is complete.
+
+        Args:
+            folder: Where to.
+            metrics: Headline metrics for the card.
+
+        Raises:
+            RunFolderError: If the disk refuses.
+        """
+        folder = Path(folder)
+        fresh = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+        old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+        with disk_errors(folder):
+            try:
+                shutil.rmtree(fresh, ignore_errors=True)
+                fresh.mkdir(parents=True)
+                write_tensors(
+                    fresh / "weights.safetensors", self._tensors(), self._facts(), notes=fresh / "config.json"
+                )
+                write_text(
+                    fresh / "README.md", model_card(self.config, self.data.shape, metrics or self.metrics)
+                )
+                if folder.exists():
+                    folder.rename(old)
+                fresh.rename(folder)
+            finally:
+                shutil.rmtree(fresh, ignore_errors=True)
+                if old.exists() and not folder.exists():
+                    old.rename(folder)
+                shutil.rmtree(old, ignore_errors=True)
+
+    @classmethod
+    def load(cls, folder: Path | str, device: torch.device | str = "cpu") -> "TrainedModel":
+        """Read a model; weights only, checked against their digest, never unpickled.
+
+        Args:
+            folder: The model's folder, or the run folder that holds it as ``model``.
+            device: Where the networks go.
+
+        Raises:
+            CheckpointError: If there is no model, or it is damaged or made by something else.
+        """
+        path = _model_folder(Path(folder))
+        stored = read_tensors(
+            path / "weights.safetensors", notes=path / "config.json", form=FORMAT, version=VERSION
+        )
+        try:
+            config = config_from_plain(stored.facts["config"])
+            data = _data_shape(stored.facts["data"], stored.tensors)
+        except (ConfigError, KeyError, TypeError) as error:
+            raise CheckpointError(f"{path / 'config.json'} does not describe a model: {error}") from error
+        with torch.random.fork_rng(devices=[]):  # building draws weights that are overwritten at once
+            nets = build_nets(config, data.shape)
+        load_weights(nets, _group("nets", stored.tensors))
+        nets.requires_grad_(False).eval()
+        parts = _group("coder", stored.tensors)
+        coder = build_coder(config, nets, parts).eval() if parts else None
+        return cls(
+            config, build_latents(config.latent), nets, coder, data, stored.facts.get("metrics", {})
+        ).to(device)
+
+    def _coder(self) -> Coder:
+        if self.coder is None:
+            raise ConfigError(
+                f"a model of the method {self.config.objective.method} cannot read codes of data"
+            )
+        return self.coder
+
+    def _checked(self, x: Tensor) -> Tensor:
+        if x.ndim == 0 or tuple(x.shape[1:]) != self.data.shape:
+            raise ProblemError(
+                f"expected data (n, {', '.join(map(str, self.data.shape))}), got {tuple(x.shape)}"
+            )
+        if not bool(torch.isfinite(x).all()):
+            raise ProblemError("expected finite data, got NaN or infinite values: remove them first")
+        return x.float()
+
+    @torch.no_grad()
+    def _in_chunks(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+        pieces = zip(*(part.split(CHUNK) for part in inputs), strict=True)
+        return torch.cat([function(*(piece.to(self.device) for piece in pair)).cpu() for pair in pieces])
+
+    def _tensors(self) -> dict[str, Tensor]:
+        tensors = {f"nets/{name}": value for name, value in self.nets.state_dict().items()}
+        if self.coder is not None:
+            tensors |= {f"coder/{name}": value for name, value in self.coder.state_dict().items()}
+        if self.data.scaling is not None:
+            tensors |= {"scaling/mean": self.data.scaling.mean, "scaling/std": self.data.scaling.std}
+        return tensors
+
+    def _facts(self) -> dict[str, Any]:
+        data = {"kind": self.data.kind, "shape": self.data.shape, "feature_names": self.data.feature_names}
+        return {"format": FORMAT, "version": VERSION, "data": data, "config": config_to_plain(self.config)}
+
+
+def load(folder: Path | str, device: torch.device | str = "cpu") -> TrainedModel:
+    """Read a trained model; see :meth:`TrainedModel.load`."""
+    return TrainedModel.load(folder, device)
+
+
+def _model_folder(folder: Path) -> Path:
+    for candidate in (folder, folder / "model"):
+        if (candidate / "config.json").exists():
+            return candidate
+    raise CheckpointError(
+        f"there is no model in {folder}: expected config.json and weights.safetensors, or a finished run"
+    )
+
+
+def _group(kind: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(f"{kind}/"): value for name, value in tensors.items() if name.startswith(f"{kind}/")
+    }
+
+
+def _data_shape(facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> DataShape:
+    scaling = _group("scaling", tensors)
+    return DataShape(
+        kind=str(facts["kind"]),
+        shape=tuple(int(side) for side in facts["shape"]),
+        feature_names=tuple(str(name) for name in facts["feature_names"]),
+        scaling=Scaling(scaling["mean"], scaling["std"]) if scaling else None,
+    )
+
+
+def _index(value: float, n: int) -> int:
+    if value != int(value) or not 0 <= value < n:
+        raise ConfigError(f"code: expected a whole number from 0 to {n - 1}, got {value}")
+    return int(value)
+
+
+def _code_of_values(latents: LatentSpace, values: Sequence[float]) -> Tensor:
+    widths = [1 if isinstance(block, Categorical) else block.dim for block in latents.code]
+    if len(values) != sum(widths):
+        raise ConfigError(
+            f"code: expected {sum(widths)} values (one index for a categorical block, one number for each continuous "
+            f"dimension), got {len(values)}"
+        )
+    parts: list[Tensor] = []
+    at = 0
+    for block, width in zip(latents.code, widths, strict=True):
+        if isinstance(block, Categorical):
+            parts.append(torch.eye(block.n)[_index(values[at], block.n)])
+        else:
+            parts.append(torch.tensor(values[at : at + width], dtype=torch.float32))
+        at += width
+    vector = torch.cat(parts)
+    if not all(map(math.isfinite, vector.tolist())):
+        raise ConfigError(f"code: expected finite numbers, got {list(values)}")
+    return vector
