@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
@@ -56,10 +57,10 @@ def read_npz(path: Path, *, labels: str | None = None) -> RawData:
     Raises:
         DataError: The file cannot be read, is pickled, or holds no images or vectors.
     """
-    archive = _load(path)
-    if not isinstance(archive, NpzFile):
-        raise DataError(f"{path}: expected an .npz archive; it holds a single array. Rename it to .npy.")
-    with archive:
+    with _open(path) as stream:
+        archive = _load(path, stream)
+        if not isinstance(archive, NpzFile):
+            raise DataError(f"{path}: expected an .npz archive; it holds a single array. Rename it to .npy.")
         keys = {key.lower(): key for key in archive.files}
         members = {
             "x": _find_points(path, keys, labels),
@@ -129,18 +130,25 @@ def _joined(path: Path, arrays: dict[str, Array]) -> RawData:
     return raw_from_arrays(path, joined[0], labels=joined[1], n_test=len(test))
 
 
-def _load(path: Path) -> Array | NpzFile:
-    """Open a numpy file without unpickling; whatever a damaged file makes numpy raise ends as one error."""
+def _open(path: Path) -> BinaryIO:
     try:
-        return np.load(path, allow_pickle=False)
+        return path.open("rb")
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _load(path: Path, stream: BinaryIO) -> Array | NpzFile:
+    """Read a numpy file without unpickling; whatever a damaged one makes numpy raise ends as one error."""
+    try:
+        return np.load(stream, allow_pickle=False)
     except Exception as error:
         raise _unreadable(path, error) from error
 
 
 def _load_npy(path: Path) -> Array:
-    array = _load(path)
+    with _open(path) as stream:
+        array = _load(path, stream)
     if not isinstance(array, np.ndarray):
-        array.close()
         raise DataError(f"{path}: expected a single array; it is an archive of several. Rename it to .npz.")
     return array
 

