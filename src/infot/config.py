@@ -41,8 +41,8 @@ class LatentConfig:
     """Number of continuous code dimensions, standard normal."""
     ordered: bool = False
     """Treat the code blocks as ordered: the first one gets the cheapest information (method: ordered blocks)."""
-    noise: int = 2
-    """Number of noise dimensions, standard normal."""
+    noise: int | None = None
+    """Number of noise dimensions, standard normal; unset: 2, or as many as a deformable generator has deformations."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,17 @@ class ObjectiveConfig:
     epsilon: tuple[float, float] = (0.1, 0.001)
     """Price of a nat of information through the noise, at the start and at the end of the annealing."""
     epsilon_code_ratio: tuple[float, float] = (0.1, 0.1)
-    """Price of a nat through the code, relative to epsilon, at the start and at the end."""
+    """Price of a nat through the code, relative to epsilon, at the start and at the end: the knob of informativeness."""
     absolute_epsilon: bool = False
     """Give epsilon in units of cost instead of relative to the data's mean cost."""
     anneal: tuple[float, float] = (0.0, 0.6)
     """Share of the schedule at which annealing begins and ends."""
     self_structure: tuple[float, float] = (0.4, 0.6)
     """Share of the schedule between which the self term takes on the structure (0 before: pressure; 1 after: unbiased)."""
+    relaxation: float | None = 0.25
+    """Price of a nat by which the code frequencies of one batch leave the prior; none: every batch keeps the prior."""
+    deformation_onset: float = 0.3
+    """Share of the schedule at which thickness and displacement join the affine deformations (deformable generator)."""
     noise_per_code: int = 32
     """Noise draws for each code value in a latent batch (sample plan)."""
     codes_per_batch: int = 24

@@ -75,7 +75,7 @@ def _latent(latent: LatentConfig, objective: ObjectiveConfig) -> Iterator[str]:
     for name in ("uniform", "normal"):
         if getattr(latent, name) < 0:
             yield _at_least(f"latent.{name}", getattr(latent, name), 0)
-    if latent.noise < 1:
+    if latent.noise is not None and latent.noise < 1:
         yield _at_least("latent.noise", latent.noise, 1)
     if not latent.categorical and latent.uniform <= 0 and latent.normal <= 0:
         yield "latent: the code is empty; give one, for instance --latent.categorical 10"
@@ -99,6 +99,17 @@ def _objective(objective: ObjectiveConfig) -> Iterator[str]:
         for value in getattr(objective, name):
             if not _positive(value):
                 yield f"objective.{name}: expected positive numbers, got {value}"
+    if objective.relaxation is not None and not _positive(objective.relaxation):
+        yield f"objective.relaxation: expected a positive number or none, got {objective.relaxation}"
+    if not 0 <= objective.deformation_onset <= 1:
+        yield f"objective.deformation_onset: expected a share between 0 and 1, got {objective.deformation_onset}"
+    if objective.plan == "sample" and max(objective.epsilon_code_ratio) > 1:
+        yield (
+            "objective.epsilon_code_ratio: expected at most 1 (information through the code must not be dearer than "
+            f"through the noise), got {max(objective.epsilon_code_ratio)}"
+        )
+    if objective.plan == "primal" and objective.method == "sinkhorn":
+        yield "objective.plan: the method sinkhorn holds its plan on samples; use --objective.plan sample"
     for name in ("anneal", "self_structure"):
         begin, finish = getattr(objective, name)
         if not 0 <= begin <= finish <= 1:

@@ -249,7 +249,7 @@ class TrainedModel:
         parts = _group("coder", stored.tensors)
         coder = build_coder(config, nets, parts).eval() if parts else None
         return cls(
-            config, build_latents(config.latent), nets, coder, data, stored.facts.get("metrics", {})
+            config, build_latents(config, data.shape), nets, coder, data, stored.facts.get("metrics", {})
         ).to(device)
 
     def _coder(self) -> Coder:

@@ -81,7 +81,7 @@ def build_session(config: RunConfig) -> Session:
         devices=[]
     ):  # initial weights come from torch's own generator: seed it, and put it back
         torch.manual_seed(config.seed)
-        nets = build_nets(config, dataset.shape).to(device)
+        nets = build_nets(config, dataset.shape, dataset.train).to(device)
     objective = build_objective(config, dataset)
     training = config.training
     state = TrainState.create(
@@ -101,7 +101,7 @@ def build_session(config: RunConfig) -> Session:
         ema_decay=training.ema_decay,
         ema_from=training.ema_from,
     )
-    return Session(config, dataset, build_latents(config.latent), objective, state, schedule)
+    return Session(config, dataset, build_latents(config, dataset.shape), objective, state, schedule)
 
 
 def train(session: Session, folder: RunFolder) -> None:
@@ -150,7 +150,7 @@ def conclude(session: Session, folder: RunFolder) -> dict[str, float]:
 
 def evaluate_model(model: TrainedModel, dataset: Dataset, folder: RunFolder) -> dict[str, float]:
     """Evaluate on held-out data; write ``evaluation.json`` and the summary's ``metrics``."""
-    result = evaluation.evaluate(model, dataset)
+    result = evaluation.evaluate(model, dataset, seed=model.config.seed)
     evaluation.write(result, folder.path)
     metrics = {name: float(metric.value) for name, metric in result.metrics.items()}
     folder.write_summary(folder.read_summary() | {"metrics": metrics})

@@ -26,6 +26,7 @@ from infot.ot.entry import balanced_assignment, choose_solver, solve
 from infot.ot.plan import Plan, Solution
 from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic, Regulariser
+from infot.ot.relaxed import relaxed_frequencies
 from infot.ot.schedules import Constant, Geometric, Linear, Schedule
 from infot.ot.solvers.base import Solver
 from infot.ot.solvers.dual import SemiDual
@@ -62,6 +63,7 @@ __all__ = [
     "Structured",
     "balanced_assignment",
     "choose_solver",
+    "relaxed_frequencies",
     "sinkhorn_divergence",
     "solve",
     "squared_euclidean",

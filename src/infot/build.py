@@ -1,0 +1,178 @@
+"""The composition root: from a configuration to objects. The only place where a name picks a class."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from infot import data, ot
+from infot.config import ModelConfig, RunConfig
+from infot.data import Dataset
+from infot.errors import CheckpointError, ConfigError
+from infot.models.convolutional import ConvolutionalGenerator
+from infot.models.deformable import DeformableGenerator, deformation_names
+from infot.models.encoders import NoiseEncoder
+from infot.models.generators import LinearGenerator, MLPGenerator
+from infot.models.latents import Block, Categorical, LatentSpace, Normal, Uniform
+from infot.objectives.base import Coder, Objective
+from infot.objectives.latent_batch import LatentGrid
+from infot.objectives.primal import PrimalCoder, PrimalPlan
+from infot.objectives.sample_coder import SampleCoder
+from infot.objectives.structured import PlanSettings, SamplePlan
+
+__all__ = ["build_coder", "build_dataset", "build_latents", "build_nets", "build_objective"]
+
+_DEFAULT_NOISE = 2
+
+
+def build_dataset(config: RunConfig) -> Dataset:
+    """Load the data of a run."""
+    wanted = config.data
+    return data.load(
+        wanted.name,
+        path=wanted.path,
+        seed=wanted.seed,
+        image_size=wanted.image_size,
+        standardise=wanted.standardise,
+        labels=wanted.labels,
+    )
+
+
+def build_latents(config: RunConfig, shape: tuple[int, ...]) -> LatentSpace:
+    """Make the latent space: categorical blocks first, then one block for each continuous dimension.
+
+    Args:
+        config: The configuration.
+        shape: Shape of a data point; a deformable generator has one noise dimension for each deformation of it.
+    """
+    latent = config.latent
+    code: list[Block] = [Categorical(n) for n in latent.categorical]
+    code += [Uniform(1)] * latent.uniform + [Normal(1)] * latent.normal
+    return LatentSpace(tuple(code), Normal(_noise_dim(config, shape)))
+
+
+def _noise_dim(config: RunConfig, shape: tuple[int, ...]) -> int:
+    if config.model.generator != "deformable":
+        return config.latent.noise or _DEFAULT_NOISE
+    n = len(deformation_names(shape[0], config.model.displacement_grid))
+    if config.latent.noise not in (None, n):
+        raise ConfigError(
+            f"latent.noise: a deformable generator has {n} deformations of images of shape {shape}, "
+            f"got {config.latent.noise}; leave it out"
+        )
+    return n
+
+
+def build_nets(config: RunConfig, shape: tuple[int, ...], points: Tensor | None = None) -> nn.ModuleDict:
+    """Make the networks of a run, with weights drawn from torch's own generator.
+
+    Args:
+        config: The configuration.
+        shape: Shape of a data point.
+        points: Training data that sets where generators start, shape ``(n, *shape)``; left out when weights are loaded
+            afterwards.
+    """
+    latents = build_latents(config, shape)
+    nets = nn.ModuleDict({"generator": _generator(config.model, latents, shape, points)})
+    if config.objective.plan == "primal":
+        if latents.n_codes is None:
+            raise ConfigError(
+                "objective.plan: the primal plan needs categorical codes only; use --objective.plan sample"
+            )
+        nets["encoder"] = NoiseEncoder(
+            shape, n_codes=latents.n_codes, noise_dim=latents.noise_dim, width=config.model.width
+        )
+    return nets
+
+
+def _generator(model: ModelConfig, latents: LatentSpace, shape: tuple[int, ...], points: Tensor | None) -> nn.Module:
+    code_dim, noise_dim = latents.code_dim, latents.noise_dim
+    match model.generator:
+        case "linear":
+            return LinearGenerator(code_dim, noise_dim, shape)
+        case "mlp":
+            centre = None if points is None else points.mean(0)
+            spread = 1.0 if points is None else float((points - centre).square().mean().sqrt())
+            return MLPGenerator(
+                code_dim, noise_dim, shape, width=model.width, depth=model.depth, centre=centre, spread=spread
+            )
+        case "convolutional":
+            return ConvolutionalGenerator(code_dim, noise_dim, shape, width=model.width // 4)
+        case "deformable":
+            generator = DeformableGenerator(code_dim, shape, displacement_grid=model.displacement_grid)
+            if points is not None:
+                generator.initialise(points, torch.default_generator)
+            return generator
+
+
+def build_objective(config: RunConfig, dataset: Dataset) -> Objective:
+    """Make the objective, with its prices in units of cost."""
+    wanted = config.objective
+    latents = build_latents(config, dataset.shape)
+    scale = 1.0 if wanted.absolute_epsilon else mean_cost(dataset.train)
+    if wanted.plan == "primal":
+        return _primal_plan(config, latents, scale, dataset.shape)
+    grid = LatentGrid(latents, wanted.noise_per_code, wanted.codes_per_batch, ordered=config.latent.ordered)
+    plain = wanted.method == "sinkhorn"
+    settings = PlanSettings(
+        epsilon=_geometric(wanted.epsilon, wanted.anneal, scale),
+        epsilon_code_ratio=ot.Constant(1.0) if plain else _geometric(wanted.epsilon_code_ratio, wanted.anneal, 1.0),
+        self_structure=ot.Linear(0.0, 1.0, *wanted.self_structure),
+        frequency_relaxation=None if plain or wanted.relaxation is None else wanted.relaxation * scale,
+        tolerance=wanted.tolerance,
+        max_steps=wanted.max_solver_steps,
+    )
+    return SamplePlan(grid, settings)
+
+
+def _primal_plan(config: RunConfig, latents: LatentSpace, scale: float, shape: tuple[int, ...]) -> Objective:
+    wanted = config.objective
+    onsets = None
+    if config.model.generator == "deformable":
+        generator = DeformableGenerator(
+            latents.code_dim, shape, displacement_grid=config.model.displacement_grid
+        )
+        onsets = generator.onsets(shape=wanted.deformation_onset)
+    ratios = zip(wanted.epsilon, wanted.epsilon_code_ratio, strict=True)
+    start, end = (epsilon * ratio for epsilon, ratio in ratios)
+    return PrimalPlan(
+        latents,
+        cost_scale=scale,
+        epsilon=_geometric(wanted.epsilon, wanted.anneal, 1.0),
+        epsilon_code=_geometric((start, end), wanted.anneal, 1.0),
+        onsets=onsets,
+        tolerance=wanted.tolerance,
+        max_steps=wanted.max_solver_steps,
+    )
+
+
+def _geometric(ends: tuple[float, float], window: tuple[float, float], scale: float) -> ot.Schedule:
+    return ot.Geometric(ends[0] * scale, ends[1] * scale, *window)
+
+
+def mean_cost(points: Tensor) -> float:
+    """Return the mean of ``|x - x'|²`` over independent pairs of data: twice the sum of the variances."""
+    return float(2 * points.flatten(1).double().var(dim=0, correction=0).sum())
+
+
+def build_coder(config: RunConfig, nets: nn.ModuleDict, tensors: Mapping[str, Tensor]) -> Coder:
+    """Rebuild, without data, the coder whose ``state_dict()`` was ``tensors``.
+
+    Raises:
+        CheckpointError: If the tensors are those of another coder.
+    """
+    try:
+        if config.objective.plan == "sample":
+            return SampleCoder(**tensors)
+        coder = PrimalCoder(
+            nets["generator"],
+            nets["encoder"],
+            code_values=tensors["code_values"],
+            code_weights=tensors["log_weights"].exp(),
+            epsilon=1.0,
+            epsilon_code=1.0,
+        )
+        coder.load_state_dict(dict(tensors))
+        return coder
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise CheckpointError(f"the model's coder does not fit its configuration: {error}") from error

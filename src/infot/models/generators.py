@@ -1,0 +1,72 @@
+"""Generators of vectors: from (code, noise) to points."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from infot.nn.mlp import MLP
+
+__all__ = ["LinearGenerator", "MLPGenerator"]
+
+
+class LinearGenerator(nn.Module):
+    """An affine map of the latent: ``x = W_c c + W_e e + b``.
+
+    With normal latents it makes Gaussians, which is where the theory has closed forms (method, section 5).
+
+    Args:
+        code_dim: Width of the code.
+        noise_dim: Width of the noise.
+        shape: Shape of a data point.
+    """
+
+    def __init__(self, code_dim: int, noise_dim: int, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.shape = shape
+        self.map = nn.Linear(code_dim + noise_dim, math.prod(shape))
+
+    def forward(self, code: Tensor, noise: Tensor) -> Tensor:
+        """Map ``(n, code_dim)`` and ``(n, noise_dim)`` to ``(n, *shape)``."""
+        return self.map(torch.cat([code, noise], dim=1)).unflatten(1, self.shape)
+
+
+class MLPGenerator(nn.Module):
+    """A multilayer perceptron on the concatenated latent, in the units of the data.
+
+    The output is ``centre + spread * MLP(c, e)``, so that the network works at unit scale whatever the data.
+
+    Args:
+        code_dim: Width of the code.
+        noise_dim: Width of the noise.
+        shape: Shape of a data point.
+        width: Units of each hidden layer.
+        depth: Number of hidden layers.
+        centre: Mean of the data, shape ``shape``; zero if omitted.
+        spread: Root mean square deviation of the data from its mean over all coordinates; 1 if omitted.
+    """
+
+    centre: Tensor
+    spread: Tensor
+
+    def __init__(
+        self,
+        code_dim: int,
+        noise_dim: int,
+        shape: tuple[int, ...],
+        *,
+        width: int,
+        depth: int,
+        centre: Tensor | None = None,
+        spread: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.shape = shape
+        self.layers = MLP(code_dim + noise_dim, math.prod(shape), width=width, depth=depth)
+        self.register_buffer("centre", torch.zeros(shape) if centre is None else centre.clone())
+        self.register_buffer("spread", torch.tensor(float(spread)))
+
+    def forward(self, code: Tensor, noise: Tensor) -> Tensor:
+        """Map ``(n, code_dim)`` and ``(n, noise_dim)`` to ``(n, *shape)``."""
+        flat = self.layers(torch.cat([code, noise], dim=1))
+        return self.centre + self.spread * flat.unflatten(1, self.shape)

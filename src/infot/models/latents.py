@@ -1,0 +1,215 @@
+"""Latent spaces: blocks with a prior, grouped into the informative code and the nuisance noise."""
+
+import itertools
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from infot.errors import ConfigError
+
+__all__ = ["Block", "Categorical", "Latent", "LatentSpace", "Normal", "Uniform"]
+
+
+class Block(ABC):
+    """A group of latent coordinates with a prior of its own."""
+
+    @property
+    @abstractmethod
+    def dim(self) -> int:
+        """Width of the block as networks see it."""
+
+    @abstractmethod
+    def quantile(self, uniform: Tensor) -> Tensor:
+        """Map independent uniforms on (0, 1), shape ``(..., n_uniforms)``, to values of the prior, ``(..., dim)``."""
+
+    @property
+    def n_uniforms(self) -> int:
+        """Number of uniforms that make one value."""
+        return self.dim
+
+    def sample(self, n: int, rng: torch.Generator) -> Tensor:
+        """Draw ``n`` independent values, shape ``(n, dim)``."""
+        return self.quantile(_inside(torch.rand(n, self.n_uniforms, generator=rng, dtype=torch.float64)))
+
+    def stratified(self, n: int, rng: torch.Generator, *, groups: int = 1) -> Tensor:
+        """Draw ``groups`` Latin hypercubes of ``n`` values each, shape ``(groups, n, dim)``.
+
+        Within a group every coordinate has exactly one value in each of ``n`` slices of equal probability, so the
+        group follows the prior as closely as ``n`` points allow; every single value keeps the prior (McKay, Beckman,
+        Conover, Technometrics 21(2), 1979).
+        """
+        shape = (groups, n, self.n_uniforms)
+        strata = torch.rand(shape, generator=rng).argsort(dim=1)
+        return self.quantile(_inside((strata + torch.rand(shape, generator=rng, dtype=torch.float64)) / n))
+
+
+@dataclass(frozen=True)
+class Categorical(Block):
+    """One of ``n`` values, seen by networks as a one-hot vector.
+
+    Args:
+        n: Number of values, at least 2.
+        weights: Prior probabilities, positive, summing to 1; uniform if omitted.
+
+    Raises:
+        ConfigError: If ``n`` < 2 or the weights are no distribution on ``n`` values.
+    """
+
+    n: int
+    weights: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.n < 2:
+            raise ConfigError(f"a categorical code needs at least 2 values, got {self.n}")
+        if self.weights is None:
+            return
+        if len(self.weights) != self.n or min(self.weights) <= 0 or abs(sum(self.weights) - 1) > 1e-6:
+            raise ConfigError(f"weights must be {self.n} positive numbers that sum to 1, got {self.weights}")
+
+    @property
+    def dim(self) -> int:
+        return self.n
+
+    def probabilities(self) -> Tensor:
+        """Return the prior, shape ``(n,)``."""
+        return torch.tensor(self.weights) if self.weights else torch.full((self.n,), 1 / self.n)
+
+    @property
+    def n_uniforms(self) -> int:
+        return 1
+
+    def quantile(self, uniform: Tensor) -> Tensor:
+        index = torch.searchsorted(self.probabilities().double().cumsum(0), uniform[..., 0].contiguous())
+        return torch.nn.functional.one_hot(index.clamp_max(self.n - 1), self.n).float()
+
+
+@dataclass(frozen=True)
+class Uniform(Block):
+    """``size`` independent coordinates, uniform on [-1, 1]."""
+
+    size: int
+
+    def __post_init__(self) -> None:
+        _check_size("uniform", self.size)
+
+    @property
+    def dim(self) -> int:
+        return self.size
+
+    def quantile(self, uniform: Tensor) -> Tensor:
+        return (2 * uniform - 1).float()
+
+
+@dataclass(frozen=True)
+class Normal(Block):
+    """``size`` independent standard normal coordinates."""
+
+    size: int
+
+    def __post_init__(self) -> None:
+        _check_size("normal", self.size)
+
+    @property
+    def dim(self) -> int:
+        return self.size
+
+    def quantile(self, uniform: Tensor) -> Tensor:
+        return torch.special.ndtri(uniform).float()
+
+
+def _check_size(kind: str, size: int) -> None:
+    if size < 1:
+        raise ConfigError(f"a {kind} block needs at least 1 dimension, got {size}")
+
+
+def _inside(uniform: Tensor) -> Tensor:
+    """Keep uniforms off the ends of the unit interval, where quantiles are infinite (beyond 7 standard deviations)."""
+    return uniform.clamp(1e-12, 1 - 1e-12)
+
+
+class Latent(NamedTuple):
+    """A batch of latents.
+
+    Attributes:
+        code: Informative part, shape ``(n, code_dim)``.
+        noise: Nuisance part, shape ``(n, noise_dim)``.
+    """
+
+    code: Tensor
+    noise: Tensor
+
+
+@dataclass(frozen=True)
+class LatentSpace:
+    """The product of a code (one or more blocks) and a noise block: ζ = ζ_c ⊗ ζ_e.
+
+    Args:
+        code: Informative blocks, at least one.
+        noise: Nuisance block.
+
+    Example:
+        >>> space = LatentSpace(code=(Categorical(3), Uniform(1)), noise=Normal(2))
+        >>> latent = space.sample(6, torch.Generator().manual_seed(0))
+        >>> tuple(latent.code.shape), tuple(latent.noise.shape), space.n_codes
+        ((6, 4), (6, 2), None)
+    """
+
+    code: tuple[Block, ...]
+    noise: Block
+
+    def __post_init__(self) -> None:
+        if not self.code:
+            raise ConfigError("the code is empty: give latent.categorical, latent.uniform or latent.normal")
+
+    @property
+    def code_dim(self) -> int:
+        """Width of the code."""
+        return sum(block.dim for block in self.code)
+
+    @property
+    def noise_dim(self) -> int:
+        """Width of the noise."""
+        return self.noise.dim
+
+    @property
+    def n_codes(self) -> int | None:
+        """Number of code values, or None when a block is continuous."""
+        sizes = [block.n for block in self.code if isinstance(block, Categorical)]
+        return int(torch.tensor(sizes).prod()) if len(sizes) == len(self.code) else None
+
+    def sample(self, n: int, rng: torch.Generator) -> Latent:
+        """Draw ``n`` independent latents from the prior."""
+        return Latent(self.sample_codes(n, rng), self.sample_noise(n, rng))
+
+    def sample_codes(self, n: int, rng: torch.Generator) -> Tensor:
+        """Draw ``n`` independent codes, shape ``(n, code_dim)``."""
+        return torch.cat([block.sample(n, rng) for block in self.code], dim=1)
+
+    def sample_noise(self, n: int, rng: torch.Generator) -> Tensor:
+        """Draw ``n`` independent noises, shape ``(n, noise_dim)``."""
+        return self.noise.sample(n, rng)
+
+    def code_values(self) -> Tensor:
+        """Return every code value, shape ``(n_codes, code_dim)``; the last block varies fastest.
+
+        Raises:
+            ConfigError: If a block is continuous.
+        """
+        tables = [torch.eye(block.n) for block in self._categorical_blocks()]
+        return torch.stack([torch.cat(rows) for rows in itertools.product(*tables)])
+
+    def code_weights(self) -> Tensor:
+        """Return the prior over :meth:`code_values`, shape ``(n_codes,)``."""
+        weights = torch.ones(1)
+        for block in self._categorical_blocks():
+            weights = (weights[:, None] * block.probabilities()).flatten()
+        return weights
+
+    def _categorical_blocks(self) -> list[Categorical]:
+        blocks = [block for block in self.code if isinstance(block, Categorical)]
+        if len(blocks) < len(self.code):
+            raise ConfigError("this code has a continuous block, so its values cannot be listed")
+        return blocks

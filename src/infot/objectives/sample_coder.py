@@ -1,0 +1,68 @@
+"""Reading codes off a sample plan: a bank of latents with their potentials."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from infot import ot
+from infot.objectives.base import Coder
+
+__all__ = ["SampleCoder"]
+
+_CHUNK = 256  # data points handled at once
+
+
+class SampleCoder(Coder):
+    r"""Codes of any datum from the plan, without an encoder.
+
+    .. math:: A(c, x) = -\varepsilon \log E_e \exp((f(c,e) - C(c,e,x)) / \varepsilon), \qquad
+              r(c|x) \propto \zeta_c \exp(-A(c,x) / \varepsilon_c)
+
+    (method, section 6, "inference without an encoder").
+
+    Args:
+        points: Generated points of the bank, ``(k * m, *shape)``, code by code.
+        codes: Code values of the bank, ``(k, code_dim)``.
+        weights: Weight of each code value, ``(k,)``.
+        f: Latent potentials, ``(k * m,)``.
+        prices: Price of a nat through the noise and through the code, ``(2,)``.
+    """
+
+    points: Tensor
+    codes: Tensor
+    weights: Tensor
+    f: Tensor
+    prices: Tensor
+
+    def __init__(self, *, points: Tensor, codes: Tensor, weights: Tensor, f: Tensor, prices: Tensor) -> None:
+        super().__init__()
+        for name, value in {"points": points, "codes": codes, "weights": weights, "f": f, "prices": prices}.items():
+            self.register_buffer(name, value.detach().clone().to(points.device))
+
+    def posterior(self, x: Tensor) -> Float[Tensor, "n k"]:
+        """Return the plan's conditional over the bank's code values; rows sum to 1."""
+        return torch.cat([self._log_posterior(part)[0].exp() for part in x.split(_CHUNK)])
+
+    def mean_code(self, x: Tensor) -> Float[Tensor, "n code_dim"]:
+        """Return the plan's conditional mean of the code given each datum: for continuous codes, the code."""
+        return self.posterior(x) @ self.codes
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Return the plan's barycentre of the generated points of each datum's likeliest code."""
+        return torch.cat([self._reconstruct(part) for part in x.split(_CHUNK)])
+
+    def _log_posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return ``log r(c|x)``, ``(n, k)``, and the noise's log-weights given code and datum, ``(n, k, m)``."""
+        epsilon, epsilon_code = self.prices
+        cost = ot.squared_euclidean(x.flatten(1), self.points.flatten(1))
+        scores = ((self.f - cost) / epsilon).view(len(x), len(self.codes), -1)
+        soft = torch.logsumexp(scores, dim=2) - torch.tensor(float(scores.shape[2])).log()
+        logits = soft * (epsilon / epsilon_code) + self.weights.log()
+        return torch.log_softmax(logits, dim=1), torch.log_softmax(scores, dim=2)
+
+    def _reconstruct(self, x: Tensor) -> Tensor:
+        log_code, log_noise = self._log_posterior(x)
+        best = log_code.argmax(1)
+        rows = torch.arange(len(x), device=x.device)
+        bank = self.points.flatten(1).view(len(self.codes), -1, self.points[0].numel())[best]
+        return torch.einsum("nm,nmd->nd", log_noise[rows, best].exp(), bank).view(x.shape)

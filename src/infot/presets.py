@@ -1,0 +1,71 @@
+"""Presets: configurations that are known to work, by name. Torch-free."""
+
+from dataclasses import replace
+
+from infot.config import DataConfig, LatentConfig, ModelConfig, ObjectiveConfig, RunConfig, TrainingConfig
+
+__all__ = ["PRESETS"]
+
+_VECTORS = RunConfig(
+    model=ModelConfig(generator="mlp", width=128, depth=3),
+    objective=ObjectiveConfig(
+        plan="sample",
+        epsilon=(0.1, 1e-4),
+        epsilon_code_ratio=(0.1, 0.1),
+        anneal=(0.1, 0.6),
+        self_structure=(0.2, 0.35),
+    ),
+    training=TrainingConfig(
+        steps=2500,
+        batch_size=256,
+        learning_rate=2e-3,
+        final_learning_rate=2e-5,
+        decay_from=0.4,
+        ema_decay=0.99,
+        ema_from=0.9,
+    ),
+)
+
+_IMAGES = RunConfig(
+    latent=LatentConfig(categorical=(10,)),
+    model=ModelConfig(generator="deformable", width=128, displacement_grid=6),
+    objective=ObjectiveConfig(
+        plan="primal",
+        epsilon=(0.003, 0.003),
+        epsilon_code_ratio=(10.0, 5 / 3),
+        anneal=(0.0, 0.6),
+        deformation_onset=0.3,
+        tolerance=1e-2,
+        max_solver_steps=100,
+    ),
+    training=TrainingConfig(
+        steps=1500,
+        batch_size=128,
+        learning_rate=2e-3,
+        final_learning_rate=1e-5,
+        decay_from=0.5,
+        ema_decay=0.995,
+        ema_from=0.8,
+    ),
+)
+
+
+def _preset(base: RunConfig, name: str, *, categorical: int, data: str | None = None) -> RunConfig:
+    return replace(
+        base,
+        preset=name,
+        data=DataConfig(name=data or name),
+        latent=replace(base.latent, categorical=(categorical,)),
+    )
+
+
+PRESETS: dict[str, RunConfig] = {
+    "ring8": _preset(_VECTORS, "ring8", categorical=8),
+    "grid25": _preset(_VECTORS, "grid25", categorical=25),
+    "gaussians1200": _preset(_VECTORS, "gaussians1200", categorical=10),
+    "digits": _preset(_IMAGES, "digits", categorical=10),
+    "mnist5k": _preset(_IMAGES, "mnist5k", categorical=10),
+    "mnist": _preset(_IMAGES, "mnist", categorical=10),
+    "custom": _preset(_VECTORS, "custom", categorical=10, data="file"),
+}
+"""Configurations by preset name; `custom` is the start for a user's own table, array or image folder."""
