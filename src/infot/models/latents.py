@@ -184,6 +184,11 @@ class LatentSpace:
         """Draw ``n`` independent latents from the prior."""
         return Latent(self.sample_codes(n, rng), self.sample_noise(n, rng))
 
+    def stratified(self, n: int, rng: torch.Generator) -> Latent:
+        """Draw ``n`` latents that follow the prior of each coordinate as closely as ``n`` points allow."""
+        codes = torch.cat([block.stratified(n, rng)[0] for block in self.code], dim=1)
+        return Latent(codes, self.noise.stratified(n, rng)[0])
+
     def sample_codes(self, n: int, rng: torch.Generator) -> Tensor:
         """Draw ``n`` independent codes, shape ``(n, code_dim)``."""
         return torch.cat([block.sample(n, rng) for block in self.code], dim=1)
