@@ -1,0 +1,229 @@
+"""Generators whose code picks a template and whose noise deforms it."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import grid_sample, max_pool2d
+
+from infot.errors import ConfigError
+
+__all__ = ["DeformableGenerator", "deformation_names"]
+
+# Standard deviations of the deformations when training starts, for noise of variance 1; each code learns its own.
+AFFINE_SCALES = {
+    "rotation": 0.2,  # radians
+    "scale": 0.1,  # logarithm of the zoom
+    "stretch": 0.1,  # logarithm of the root of the aspect ratio
+    "shear": 0.2,  # horizontal shift for each unit of height
+    "translation_x": 0.1,  # half widths of the image, to the right
+    "translation_y": 0.1,  # half heights of the image, downwards
+}
+THICKNESS_SCALE = 0.5  # before tanh; 1 is one full dilation, -1 one full erosion, by a 3 x 3 window
+CONTRAST_SCALE = 0.2  # logarithm of the gain
+DISPLACEMENT_SCALE = 0.06  # half widths of the image, at each control point
+
+# Adam moves every parameter by about the learning rate a step; pixels and scales need larger steps than weights do.
+PARAMETER_GAIN = 3.0
+INITIAL_SPREAD = (
+    0.05  # standard deviation of the noise that tells the templates apart at first, in pixel values
+)
+
+N_AFFINE = len(AFFINE_SCALES)
+
+
+def deformation_names(channels: int, displacement_grid: int) -> tuple[str, ...]:
+    """Name the noise coordinates of a :class:`DeformableGenerator`, in order.
+
+    Args:
+        channels: Channels of the images; with more than one, each has a gain of its own beside the common contrast.
+        displacement_grid: Control points along each side of the displacement field; 0 for no field.
+
+    Returns:
+        One name for each coordinate: six of the affine map, thickness, contrast, a gain for each channel of a colour
+        image, then the displacements in x and in y of the control points, row by row.
+
+    Example:
+        >>> deformation_names(1, 0)[:4], len(deformation_names(3, 4))
+        (('rotation', 'scale', 'stretch', 'shear'), 43)
+    """
+    gains = tuple(f"gain_{channel}" for channel in range(channels)) if channels > 1 else ()
+    points = [(row, column) for row in range(displacement_grid) for column in range(displacement_grid)]
+    displacements = tuple(f"displacement_{axis}_{row}_{column}" for axis in "xy" for row, column in points)
+    return (*AFFINE_SCALES, "thickness", "contrast", *gains, *displacements)
+
+
+class DeformableGenerator(nn.Module):
+    r"""Deform the template that the code picks as the noise says: ``G(c, e) = T_e(template_c)``.
+
+    In order: the template is dilated or eroded (thickness), moved by one smooth map of the plane, and its contrast
+    changed. The map takes a pixel ``p`` of the output, in half widths from the centre, to the place
+
+    .. math:: R_{\text{rotation}} \begin{pmatrix}1&\text{shear}\\0&1\end{pmatrix} \operatorname{diag}(\cdot)\, p - t + u(p)
+
+    of the template, ``u`` a cubic B-spline through a grid of control points. The noise is standard normal; coordinate
+    ``i`` deforms by ``scale_{c,i} e_i`` with a scale that every code learns for itself, so that samples deform each
+    template as its class does. At zero noise the output is the template. After Monnier, Groueix and Aubry, "Deep
+    Transformation-Invariant Clustering", arXiv 2006.11132.
+
+    Args:
+        code_dim: Width of the code; one-hot codes pick a template, soft ones mix them, several blocks add up.
+        shape: Shape of an image, ``(channels, height, width)``, at least 8 pixels a side.
+        displacement_grid: Control points along each side of the displacement field, 0 (no field) or at least 3.
+
+    Attributes:
+        names: What each noise coordinate does (:func:`deformation_names`).
+        noise_dim: Number of noise coordinates.
+
+    Raises:
+        ConfigError: If the shape or the grid is impossible.
+
+    Example:
+        >>> generator = DeformableGenerator(10, (1, 8, 8), displacement_grid=4)
+        >>> generator(torch.eye(10), torch.zeros(10, generator.noise_dim)).shape
+        torch.Size([10, 1, 8, 8])
+    """
+
+    centre: Tensor
+    scales: Tensor
+    pixels: Tensor
+    splines: Tensor
+
+    def __init__(self, code_dim: int, shape: Sequence[int], *, displacement_grid: int = 6) -> None:
+        super().__init__()
+        _check(shape, displacement_grid)
+        channels, height, width = shape
+        self.shape = (channels, height, width)
+        self.names = deformation_names(channels, displacement_grid)
+        self.noise_dim = len(self.names)
+        self.displacement_grid = displacement_grid
+        self._n_gains = channels if channels > 1 else 0
+        n_displacements = 2 * displacement_grid**2
+        scales = [*AFFINE_SCALES.values(), THICKNESS_SCALE, *[CONTRAST_SCALE] * (1 + self._n_gains)]
+        self.register_buffer("scales", torch.tensor(scales + [DISPLACEMENT_SCALE] * n_displacements))
+        self.register_buffer("centre", torch.zeros(self.shape))
+        self.register_buffer("pixels", _homogeneous_pixels(height, width))
+        self.register_buffer("splines", _spline_surfaces(displacement_grid, height, width))
+        self.deviations = nn.Parameter(torch.randn(code_dim, *self.shape) * INITIAL_SPREAD / PARAMETER_GAIN)
+        self.log_scales = nn.Parameter(torch.zeros(code_dim, self.noise_dim))
+
+    @torch.no_grad()
+    def initialise(self, data: Tensor, rng: torch.Generator) -> None:
+        """Start every template from the mean of ``data`` plus a little noise.
+
+        Args:
+            data: Images, shape ``(n, channels, height, width)``.
+            rng: Stream that the noise is drawn from, on the CPU.
+        """
+        self.centre.copy_(data.mean(0))
+        noise = torch.randn(self.deviations.shape, generator=rng)
+        self.deviations.copy_(noise * INITIAL_SPREAD / PARAMETER_GAIN)
+
+    def onsets(self, *, affine: float = 0.0, shape: float = 0.3) -> Tensor:
+        """Return the progress of training at which each noise coordinate should come into play.
+
+        Affine maps and contrast first, for they cannot turn one digit into another; thickness and displacement, which
+        can, once the codes are found.
+
+        Args:
+            affine: Onset of affine maps, contrast and gains, in [0, 1].
+            shape: Onset of thickness and displacement, in [0, 1].
+
+        Returns:
+            Onsets, shape ``(noise_dim,)``.
+        """
+        late = [name.startswith(("displacement", "thickness")) for name in self.names]
+        return torch.where(torch.tensor(late), shape, affine)
+
+    def templates(self, code: Tensor) -> Tensor:
+        """Return the undeformed images of ``code`` (n, code_dim), shape ``(n, *shape)``."""
+        return self.centre + PARAMETER_GAIN * torch.tensordot(code, self.deviations, dims=1)
+
+    def deformations(self, code: Tensor, noise: Tensor) -> Tensor:
+        """Return the size of each deformation, ``scale_c * e``, shape ``(n, noise_dim)``; units as in ``names``."""
+        return noise * self.scales * torch.exp(PARAMETER_GAIN * code @ self.log_scales)
+
+    def forward(self, code: Tensor, noise: Tensor) -> Tensor:
+        """Return the deformed templates.
+
+        Args:
+            code: Codes, shape ``(n, code_dim)``.
+            noise: Standard normal noise, shape ``(n, noise_dim)``.
+
+        Returns:
+            Images, shape ``(n, *shape)``, not clipped.
+        """
+        amounts = self.deformations(code, noise)
+        images = self._thicken(code, amounts[:, N_AFFINE])
+        images = grid_sample(images, self._places(amounts), align_corners=False, padding_mode="border")
+        gains = amounts[:, N_AFFINE + 1].exp()[:, None]
+        if self._n_gains:
+            gains = gains * amounts[:, N_AFFINE + 2 : N_AFFINE + 2 + self._n_gains].exp()
+        return images * gains[:, :, None, None]
+
+    def _thicken(self, code: Tensor, amount: Tensor) -> Tensor:
+        """Dilate (amount > 0) or erode (< 0) the templates, shape ``(n, *shape)``."""
+        templates = PARAMETER_GAIN * self.deviations + self.centre
+        growth = max_pool2d(templates, 3, stride=1, padding=1) - templates
+        loss = -max_pool2d(-templates, 3, stride=1, padding=1) - templates
+        amount = torch.tanh(amount)[:, None]
+        # One product picks, for each image, the template and its change.
+        weights = torch.cat([code, code * amount.relu(), code * (-amount).relu()], dim=1)
+        bank = torch.cat([PARAMETER_GAIN * self.deviations, growth, loss]).flatten(1)
+        return (weights @ bank + self.centre.flatten()).view(-1, *self.shape)
+
+    def _places(self, amounts: Tensor) -> Tensor:
+        """Return where in the template each output pixel looks, shape ``(n, height, width, 2)``, x first."""
+        _, height, width = self.shape
+        places = _affine_matrices(amounts[:, :N_AFFINE]) @ self.pixels
+        if self.displacement_grid:
+            displacements = amounts[:, N_AFFINE + 2 + self._n_gains :].reshape(len(amounts) * 2, -1)
+            places = places + (displacements @ self.splines).view(len(amounts), 2, -1)
+        return places.view(-1, 2, height, width).permute(0, 2, 3, 1)
+
+
+def _check(shape: Sequence[int], displacement_grid: int) -> None:
+    if len(shape) != 3 or min(shape[1:]) < 8 or shape[0] < 1:
+        raise ConfigError(
+            f"a deformable generator makes images (channels, height, width) of at least 8 pixels a side, got shape "
+            f"{tuple(shape)}; use the mlp generator for vectors"
+        )
+    if displacement_grid != 0 and displacement_grid < 3:
+        raise ConfigError(f"displacement_grid must be 0 (no field) or at least 3, got {displacement_grid}")
+
+
+def _centres(size: int) -> Tensor:
+    """Return the centres of ``size`` pixels in half widths from the middle, in (-1, 1)."""
+    return torch.linspace(-1 + 1 / size, 1 - 1 / size, size)
+
+
+def _homogeneous_pixels(height: int, width: int) -> Tensor:
+    """Return (x, y, 1) of every pixel, row by row, shape ``(3, height * width)``."""
+    y, x = torch.meshgrid(_centres(height), _centres(width), indexing="ij")
+    return torch.stack([x.flatten(), y.flatten(), torch.ones(height * width)])
+
+
+def _spline_surfaces(grid: int, height: int, width: int) -> Tensor:
+    """Return the cubic B-spline surface of every control point, shape ``(grid**2, height * width)``."""
+    if grid == 0:
+        return torch.zeros(0, height * width)
+    rows, columns = _cubic_splines(grid, height), _cubic_splines(grid, width)
+    return torch.einsum("ha,wb->abhw", rows, columns).reshape(grid**2, height * width)
+
+
+def _cubic_splines(grid: int, size: int) -> Tensor:
+    """Return the cubic B-splines around ``grid`` equally spaced knots on [-1, 1] at the pixels, ``(size, grid)``."""
+    distance = (_centres(size)[:, None] - torch.linspace(-1, 1, grid)).abs() * (grid - 1) / 2
+    near = 2 / 3 - distance**2 + distance**3 / 2
+    far = (2 - distance).clamp_min(0) ** 3 / 6
+    return torch.where(distance < 1, near, far)
+
+
+def _affine_matrices(amounts: Tensor) -> Tensor:
+    """Return the maps from output to template, shape ``(n, 2, 3)``, from the six affine amounts."""
+    rotation, scale, stretch, shear, x, y = amounts.unbind(1)
+    cos, sin = torch.cos(rotation), torch.sin(rotation)
+    along_x, along_y = torch.exp(-scale - stretch), torch.exp(-scale + stretch)
+    first = torch.stack([cos * along_x, (cos * shear - sin) * along_y, -x], dim=1)
+    second = torch.stack([sin * along_x, (sin * shear + cos) * along_y, -y], dim=1)
+    return torch.stack([first, second], dim=1)

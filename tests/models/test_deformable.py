@@ -1,0 +1,166 @@
+"""The deformable generator: templates at zero noise, and each named noise coordinate does what its name says."""
+
+import pytest
+import torch
+
+from infot.errors import ConfigError
+from infot.models.deformable import DeformableGenerator, deformation_names
+
+
+def one_code(shape=(1, 16, 16), **options) -> DeformableGenerator:
+    """Return a generator with one template: a filled square off the centre."""
+    generator = DeformableGenerator(1, shape, **options)
+    picture = torch.zeros(shape)
+    picture[:, 4:8, 6:10] = 1.0
+    with torch.no_grad():
+        generator.centre.copy_(picture)
+        generator.deviations.zero_()
+    return generator
+
+
+def deform(generator: DeformableGenerator, **amounts: float) -> torch.Tensor:
+    """Return the one template under deformations given in their own units."""
+    noise = torch.zeros(1, generator.noise_dim)
+    for name, amount in amounts.items():
+        index = generator.names.index(name)
+        noise[0, index] = amount / generator.scales[index]
+    with torch.no_grad():
+        return generator(torch.ones(1, 1), noise)[0]
+
+
+def centroid(image: torch.Tensor) -> tuple[float, float]:
+    mass = image.sum(0)
+    rows, columns = torch.arange(mass.shape[0]) + 0.5, torch.arange(mass.shape[1]) + 0.5
+    total = mass.sum()
+    return float((mass.sum(1) @ rows) / total), float((mass.sum(0) @ columns) / total)
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 12, 20)])
+@pytest.mark.parametrize("grid", [0, 4])
+def test_zero_noise_gives_the_templates(shape, grid):
+    generator = DeformableGenerator(5, shape, displacement_grid=grid)
+    codes = torch.eye(5)
+    images = generator(codes, torch.zeros(5, generator.noise_dim))
+    assert images.shape == (5, *shape)
+    torch.testing.assert_close(images, generator.templates(codes), atol=1e-4, rtol=1e-4)
+
+
+def test_every_noise_coordinate_has_a_name_and_changes_the_image():
+    generator = one_code((3, 16, 16), displacement_grid=4)
+    assert len(set(generator.names)) == generator.noise_dim == 6 + 2 + 3 + 2 * 16
+    still = deform(generator)
+    for name in generator.names:
+        corner = name.endswith(("_0_0", "_0_3", "_3_0", "_3_3"))  # reaches no edge of the square
+        change = float((deform(generator, **{name: 0.3}) - still).abs().max())
+        assert change > 0.01 or corner, name
+
+
+def test_translation_moves_by_half_widths():
+    generator = one_code()
+    shifted = deform(generator, translation_x=2 * 3 / 16, translation_y=2 * 2 / 16)
+    expected = torch.roll(deform(generator), shifts=(2, 3), dims=(1, 2))
+    torch.testing.assert_close(shifted, expected, atol=1e-4, rtol=0)
+
+
+def test_rotation_by_a_quarter_turn():
+    generator = one_code()
+    turned = deform(generator, rotation=torch.pi / 2)
+    assert any(
+        torch.allclose(turned, torch.rot90(deform(generator), turns, dims=(1, 2)), atol=1e-4)
+        for turns in (1, -1)
+    )
+
+
+def test_scale_multiplies_the_area_by_its_square():
+    generator = one_code()
+    zoomed = deform(generator, scale=float(torch.log(torch.tensor(1.5))))
+    assert float(zoomed.sum() / deform(generator).sum()) == pytest.approx(1.5**2, rel=0.1)
+
+
+def test_stretch_keeps_the_area_and_widens():
+    generator = one_code()
+    wide, still = deform(generator, stretch=0.3), deform(generator)
+    assert float(wide.sum() / still.sum()) == pytest.approx(1.0, rel=0.1)
+    assert float(wide.amax(1).sum()) > 1.15 * float(still.amax(1).sum())
+
+
+def test_shear_moves_rows_against_each_other():
+    generator = one_code()
+    row, column = centroid(deform(generator))
+    sheared_row, sheared_column = centroid(deform(generator, shear=0.5))
+    assert sheared_row == pytest.approx(row, abs=0.05)
+    assert abs(sheared_column - column) == pytest.approx(0.5 * abs(row - 8), abs=0.1)
+
+
+def test_thickness_dilates_and_erodes():
+    generator = one_code()
+    mass = float(deform(generator).sum())
+    assert float(deform(generator, thickness=5.0).sum()) == pytest.approx(36, abs=0.1)
+    assert float(deform(generator, thickness=-5.0).sum()) == pytest.approx(4, abs=0.1)
+    assert mass == pytest.approx(16, abs=1e-3)
+
+
+def test_contrast_multiplies_and_gains_act_on_their_channel():
+    generator = one_code((3, 16, 16))
+    still = deform(generator)
+    torch.testing.assert_close(deform(generator, contrast=0.5), still * torch.e**0.5)
+    changed = deform(generator, gain_1=-0.5)
+    torch.testing.assert_close(changed[1], still[1] * torch.e**-0.5)
+    torch.testing.assert_close(changed[[0, 2]], still[[0, 2]])
+
+
+def test_equal_displacements_of_all_points_translate_the_inside():
+    generator = one_code(displacement_grid=6)
+    names = {name: -2 * 2 / 16 for name in generator.names if name.startswith("displacement_x")}
+    moved = deform(generator, **names)
+    torch.testing.assert_close(moved, torch.roll(deform(generator), 2, dims=2), atol=1e-3, rtol=0)
+
+
+def test_soft_codes_mix_templates():
+    generator = DeformableGenerator(2, (1, 8, 8))
+    mixed = generator(torch.full((1, 2), 0.5), torch.zeros(1, generator.noise_dim))
+    torch.testing.assert_close(mixed[0], generator.templates(torch.eye(2)).mean(0), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_gradients_reach_every_parameter_and_the_noise(channels):
+    generator = DeformableGenerator(4, (channels, 8, 8), displacement_grid=4)
+    noise = torch.randn(8, generator.noise_dim, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    generator(torch.eye(4).repeat(2, 1), noise).square().sum().backward()
+    assert noise.grad is not None and bool((noise.grad != 0).any(0).all())
+    for name, parameter in generator.named_parameters():
+        assert parameter.grad is not None and bool((parameter.grad != 0).any()), name
+
+
+def test_initialise_starts_from_the_mean_and_repeats():
+    data = torch.rand(50, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    generator = DeformableGenerator(10, (1, 8, 8))
+    generator.initialise(data, torch.Generator().manual_seed(2))
+    templates = generator.templates(torch.eye(10)).detach()
+    assert float((templates - data.mean(0)).std()) == pytest.approx(0.05, rel=0.2)
+    generator.initialise(data, torch.Generator().manual_seed(2))
+    assert torch.equal(templates, generator.templates(torch.eye(10)))
+
+
+def test_onsets_put_shapes_after_affine_maps():
+    generator = DeformableGenerator(2, (1, 8, 8), displacement_grid=3)
+    onsets = dict(zip(generator.names, generator.onsets(shape=0.4).tolist(), strict=True))
+    assert onsets["rotation"] == onsets["contrast"] == 0
+    assert onsets["thickness"] == onsets["displacement_y_2_2"] == pytest.approx(0.4)
+
+
+def test_names_follow_the_layout():
+    names = deformation_names(1, 3)
+    assert names[6:8] == ("thickness", "contrast")
+    assert names[8] == "displacement_x_0_0" and names[-1] == "displacement_y_2_2"
+
+
+@pytest.mark.parametrize("shape", [(5,), (1, 4, 28), (0, 8, 8)])
+def test_shapes_that_are_no_images_are_refused(shape):
+    with pytest.raises(ConfigError, match="at least 8 pixels a side"):
+        DeformableGenerator(3, shape)
+
+
+def test_a_grid_too_small_for_splines_is_refused():
+    with pytest.raises(ConfigError, match="displacement_grid must be 0"):
+        DeformableGenerator(3, (1, 8, 8), displacement_grid=2)

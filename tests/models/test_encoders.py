@@ -1,0 +1,53 @@
+"""The encoder of the noise: shapes, closed-form information, gradients."""
+
+import pytest
+import torch
+
+from infot.errors import ConfigError
+from infot.models.encoders import GaussianNoise, NoiseEncoder
+
+
+@pytest.mark.parametrize("shape", [(6,), (1, 8, 8), (1, 28, 28), (3, 33, 20), (3, 96, 64)])
+def test_one_law_for_each_datum_and_code(shape):
+    encoder = NoiseEncoder(shape, n_codes=4, noise_dim=3, width=16)
+    law = encoder(torch.rand(5, *shape))
+    assert law.mean.shape == law.log_std.shape == (5, 4, 3)
+    assert float(law.mean.detach().abs().max()) == 0.0
+
+
+def test_information_is_the_kl_divergence_to_the_prior():
+    rng = torch.Generator().manual_seed(0)
+    law = GaussianNoise(torch.tensor([[0.7, -1.2]]), torch.tensor([[-0.5, 0.3]]))
+    draws = GaussianNoise(law.mean.expand(200_000, 2), law.log_std.expand(200_000, 2)).sample(rng)
+    own = torch.distributions.Normal(law.mean, law.log_std.exp()).log_prob(draws)
+    prior = torch.distributions.Normal(0.0, 1.0).log_prob(draws)
+    torch.testing.assert_close(law.information()[0], (own - prior).mean(0), atol=0.02, rtol=0)
+
+
+def test_information_vanishes_at_the_prior():
+    assert float(GaussianNoise(torch.zeros(3), torch.zeros(3)).information().abs().max()) == 0.0
+
+
+def test_pick_takes_pairs_of_datum_and_code():
+    law = GaussianNoise(torch.arange(24.0).view(2, 4, 3), torch.zeros(2, 4, 3))
+    picked = law.pick(torch.tensor([1, 0]), torch.tensor([3, 2]))
+    assert picked.mean.tolist() == [[21.0, 22.0, 23.0], [6.0, 7.0, 8.0]]
+
+
+def test_gradients_reach_every_parameter():
+    encoder = NoiseEncoder((1, 28, 28), n_codes=3, noise_dim=2, width=16)
+    torch.nn.init.normal_(encoder.mean.weight, generator=torch.Generator().manual_seed(0))
+    law = encoder(torch.rand(4, 1, 28, 28, generator=torch.Generator().manual_seed(0)))
+    law.information().sum().backward()
+    for name, parameter in encoder.named_parameters():
+        assert parameter.grad is not None and bool((parameter.grad != 0).any()), name
+
+
+def test_other_shapes_are_refused():
+    with pytest.raises(ConfigError, match="images .* or vectors"):
+        NoiseEncoder((8, 8), n_codes=3, noise_dim=2)
+
+
+def test_a_narrow_encoder_is_refused():
+    with pytest.raises(ConfigError, match="width must be at least 8"):
+        NoiseEncoder((1, 8, 8), n_codes=3, noise_dim=2, width=4)

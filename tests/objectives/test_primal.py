@@ -1,0 +1,126 @@
+"""The primal plan: its marginals, its envelope gradient, its coder, and that it finds digits."""
+
+import pytest
+import torch
+from torch import nn
+
+from infot import ot
+from infot.errors import ConfigError
+from infot.models.deformable import DeformableGenerator
+from infot.models.encoders import NoiseEncoder
+from infot.models.latents import Categorical, LatentSpace, Normal, Uniform
+from infot.objectives.base import Batch
+from infot.objectives.primal import PrimalPlan, noise_gate, score_codes
+from infot.random import Streams
+
+
+def small(n_codes: int = 3) -> tuple[PrimalPlan, nn.ModuleDict, torch.Tensor]:
+    """Return an objective, its networks and some images."""
+    torch.manual_seed(0)
+    generator = DeformableGenerator(n_codes, (1, 8, 8), displacement_grid=3)
+    encoder = NoiseEncoder((1, 8, 8), n_codes=n_codes, noise_dim=generator.noise_dim, width=8)
+    latents = LatentSpace((Categorical(n_codes),), Normal(generator.noise_dim))
+    objective = PrimalPlan(
+        latents, cost_scale=2.0, epsilon=ot.Constant(0.01), epsilon_code=ot.Geometric(0.2, 0.02, 0.0, 0.6)
+    )
+    return objective, nn.ModuleDict({"generator": generator, "encoder": encoder}), torch.rand(24, 1, 8, 8)
+
+
+def test_loss_is_pure_and_logs_the_plan():
+    objective, nets, data = small()
+    losses = [objective.loss("model", nets, Batch(data, 0.5), Streams(0))[0] for _ in range(2)]
+    assert torch.equal(*losses)
+    _, info = objective.loss("model", nets, Batch(data, 0.0), Streams(0))
+    assert set(info) == {
+        "loss", "transport_cost", "plan_information", "noise_information", "marginal_error", "solver_steps",
+        "epsilon", "epsilon_code",
+    }  # fmt: skip
+    assert all(value.ndim == 0 and not value.requires_grad for value in info.values())
+    assert float(info["epsilon_code"]) == pytest.approx(0.4)
+    assert float(info["epsilon"]) == pytest.approx(0.02)
+    assert 0 <= float(info["plan_information"]) <= torch.tensor(3.0).log()
+
+
+def test_one_player_owns_every_parameter_and_gradients_reach_them():
+    objective, nets, data = small()
+    nn.init.normal_(nets["encoder"].mean.weight, std=0.1)
+    owned = list(objective.parameters_of("model", nets))
+    assert {id(p) for p in owned} == {id(p) for p in nets.parameters()}
+    objective.loss("model", nets, Batch(data, 0.5), Streams(0))[0].backward()
+    for name, parameter in nets.named_parameters():
+        assert parameter.grad is not None and bool((parameter.grad != 0).any()), name
+
+
+def test_scores_add_cost_and_price():
+    objective, nets, data = small()
+    nn.init.normal_(nets["encoder"].mean.weight, std=0.1)
+    law = nets["encoder"](data)
+    gate = torch.ones(law.mean.shape[-1])
+    scores, costs = score_codes(nets, objective.code_values, law, data, epsilon=0.3, gate=gate)
+    code, row = 2, 5
+    image = nets["generator"](objective.code_values[[code]], law.mean[row, [code]])
+    expected = (image[0] - data[row]).square().sum()
+    torch.testing.assert_close(costs[code, row], expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        scores[code, row], expected + 0.3 * law.information()[row, code].sum(), rtol=1e-4, atol=1e-4
+    )
+
+
+def test_noise_not_yet_in_play_has_no_price_and_no_effect():
+    objective, nets, data = small()
+    nn.init.normal_(nets["encoder"].mean.weight)
+    law = nets["encoder"](data)
+    closed = torch.zeros(law.mean.shape[-1])
+    scores, costs = score_codes(nets, objective.code_values, law, data, epsilon=0.3, gate=closed)
+    templates = nets["generator"].templates(objective.code_values)
+    expected = ot.squared_euclidean(templates.flatten(1), data.flatten(1))
+    torch.testing.assert_close(costs, expected, rtol=1e-3, atol=1e-3)
+    assert torch.equal(scores, costs)
+
+
+def test_gate_opens_after_the_onset():
+    onsets = torch.tensor([0.0, 0.3])
+    assert noise_gate(onsets, 0.0).tolist() == [1.0, 0.0]
+    assert noise_gate(onsets, 0.35).tolist() == pytest.approx([1.0, 0.5])
+    assert noise_gate(onsets, 0.9).tolist() == [1.0, 1.0]
+
+
+def test_coder_is_balanced_deterministic_and_survives_saving():
+    objective, nets, data = small()
+    coder = objective.coder(nets, data, Streams(0))
+    posterior = coder.posterior(data)
+    torch.testing.assert_close(posterior.sum(1), torch.ones(24))
+    torch.testing.assert_close(posterior.mean(0), torch.full((3,), 1 / 3), atol=1e-3, rtol=0)
+    assert coder.reconstruct(data).shape == data.shape
+    other_objective, other_nets, _ = small()
+    other_nets.load_state_dict(nets.state_dict())
+    other = other_objective.coder(other_nets, torch.rand(24, 1, 8, 8), Streams(1))
+    other.load_state_dict(coder.state_dict())
+    assert torch.equal(other.posterior(data), posterior)
+
+
+def test_coder_leaves_the_networks_free_to_train_on():
+    objective, nets, data = small()
+    objective.coder(nets, data, Streams(0))
+    assert all(parameter.requires_grad for parameter in nets.parameters())
+
+
+def test_continuous_codes_are_refused():
+    with pytest.raises(ConfigError, match="categorical code blocks only"):
+        PrimalPlan(
+            LatentSpace((Uniform(1),), Normal(2)),
+            cost_scale=1.0,
+            epsilon=ot.Constant(0.1),
+            epsilon_code=ot.Constant(0.1),
+        )
+
+
+def test_onsets_of_another_size_are_refused():
+    with pytest.raises(ConfigError, match="expected 2 onsets, .* got 3"):
+        PrimalPlan(
+            LatentSpace((Categorical(2),), Normal(2)),
+            cost_scale=1.0,
+            epsilon=ot.Constant(0.1),
+            epsilon_code=ot.Constant(0.1),
+            onsets=torch.zeros(3),
+        )
