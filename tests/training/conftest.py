@@ -67,6 +67,7 @@ class ToyRun:
 
 
 MakeRun = Callable[..., ToyRun]
+CheckEqual = Callable[[TrainState, TrainState], None]
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def weights(state: TrainState) -> dict[str, Tensor]:
 
 
 @pytest.fixture
-def assert_equal_states() -> Callable[[TrainState, TrainState], None]:
+def assert_equal_states() -> CheckEqual:
     """Return a check that two states are equal bit for bit."""
 
     def check(a: TrainState, b: TrainState) -> None:

@@ -42,7 +42,9 @@ def test_two_runs_of_one_seed_are_equal_and_another_seed_is_not(
     toy_run: MakeRun, assert_equal_states
 ) -> None:
     first, second, other = toy_run().train(), toy_run().train(), toy_run(seed=1).train()
-    assert not torch.equal(first.nets["critic"].weight, other.nets["critic"].weight)
+    assert not torch.equal(
+        first.nets.get_parameter("critic.weight"), other.nets.get_parameter("critic.weight")
+    )
     assert_equal_states(first, second)
 
 
@@ -61,18 +63,20 @@ def test_training_learns_and_players_step_only_their_own_parameters(toy_run: Mak
         players = ("critic",)
 
     run = toy_run(objective=OnlyCritic())
-    before = run.state.nets["generator"].layer.weight.clone()
-    critic = run.state.nets["critic"].weight.clone()
+    before = run.state.nets.get_parameter("generator.layer.weight").clone()
+    critic = run.state.nets.get_parameter("critic.weight").clone()
     state = run.train()
-    assert torch.equal(state.nets["generator"].layer.weight, before)
-    assert not torch.equal(state.nets["critic"].weight, critic)
+    assert torch.equal(state.nets.get_parameter("generator.layer.weight"), before)
+    assert not torch.equal(state.nets.get_parameter("critic.weight"), critic)
 
 
 def test_average_copies_first_and_averages_later(toy_run: MakeRun) -> None:
     copied = toy_run().train(steps=5)  # ema_from is 0.3 of 20 steps
-    assert torch.equal(copied.ema["critic"].weight, copied.nets["critic"].weight)
+    assert torch.equal(copied.ema.get_parameter("critic.weight"), copied.nets.get_parameter("critic.weight"))
     averaged = toy_run().train(steps=12)
-    assert not torch.equal(averaged.ema["critic"].weight, averaged.nets["critic"].weight)
+    assert not torch.equal(
+        averaged.ema.get_parameter("critic.weight"), averaged.nets.get_parameter("critic.weight")
+    )
 
 
 def test_average_weights_is_the_formula_and_copies_buffers() -> None:
@@ -113,7 +117,7 @@ class Poison(ToyObjective):
         if self.where == "loss":
             return loss * float("inf"), info
         if self.where == "gradient":  # the root has a finite value and an infinite slope at 0
-            return loss + (nets["generator"].layer.bias * 0).sum().sqrt(), info
+            return loss + (nets.get_parameter("generator.layer.bias") * 0).sum().sqrt(), info
         return loss, info | {self.where: torch.tensor(float("nan"))}
 
 

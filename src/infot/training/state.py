@@ -5,7 +5,8 @@ import time
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from infot.data.loaders import BatchSampler
 from infot.objectives.base import Objective
@@ -107,7 +108,7 @@ def average_weights(average: nn.Module, module: nn.Module, decay: float) -> None
         for mean, value in pairs:
             mean.copy_(value)
     elif pairs:
-        means: list[Tensor] = [mean.data for mean, _ in pairs]
-        torch._foreach_lerp_(means, [value.data for _, value in pairs], 1 - decay)
+        means, values = zip(*pairs, strict=True)
+        get_ema_multi_avg_fn(decay)(list(means), list(values), 0)
     for mean, value in zip(average.buffers(), module.buffers(), strict=True):
         mean.copy_(value)
