@@ -1,4 +1,4 @@
-"""Coverage of known mixtures: true data, lost, shrunken, swollen modes, skewed shares; W2 by a second road."""
+"""Coverage of known mixtures: true data, lost, shrunken, swollen modes, skewed shares; W2 by two roads."""
 
 import numpy as np
 import ot as pot
@@ -9,7 +9,7 @@ from scipy.stats import binom
 from infot.data.base import GaussianMixture
 from infot.data.gaussians import gaussian_mixture
 from infot.errors import ProblemError
-from infot.metrics import cover, coverage_metrics, nearest_modes, w2, w2_metric
+from infot.metrics import cover, coverage_metrics, nearest_modes, w2, w2_data_metric, w2_metric
 
 N = 2500
 
@@ -158,3 +158,13 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         cover(np.zeros((5, 3)), gaussian_mixture("ring8"))
     with pytest.raises(ProblemError, match=r"two sets of one shape, got \(5, 3\) and \(4, 3\)"):
         w2(np.zeros((5, 3)), np.zeros((4, 3)))
+
+
+def test_w2_to_data_has_the_training_data_as_floor_and_their_mean_as_ceiling() -> None:
+    rng = np.random.default_rng(0)
+    held_out, train, samples = (rng.standard_normal((300, 2)) for _ in range(3))
+    metric = w2_data_metric(samples, held_out, train)
+    assert metric.floor == w2(train, held_out)
+    assert metric.value == pytest.approx(metric.floor, rel=0.3)
+    mean = np.tile(held_out.mean(axis=0), (300, 1))
+    assert w2_data_metric(mean, held_out, train).value == pytest.approx(metric.ceiling)

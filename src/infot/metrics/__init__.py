@@ -13,9 +13,18 @@ from infot.metrics.clustering import (
     nmi,
     purity,
 )
-from infot.metrics.coverage import Coverage, cover, coverage_metrics, nearest_modes, w2, w2_metric
+from infot.metrics.coverage import (
+    Coverage,
+    cover,
+    coverage_metrics,
+    nearest_modes,
+    w2,
+    w2_data_metric,
+    w2_metric,
+)
 from infot.metrics.noise import noise_nmi, noise_nmi_metric
 from infot.metrics.plan import code_frequencies, plan_information, plan_information_metric
+from infot.metrics.reconstruction import reconstruction_metric
 
 __all__ = [
     "Axes",
@@ -41,7 +50,9 @@ __all__ = [
     "plan_information_metric",
     "purity",
     "read_axes",
+    "reconstruction_metric",
     "to_json",
     "w2",
+    "w2_data_metric",
     "w2_metric",
 ]

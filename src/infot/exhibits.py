@@ -1,0 +1,244 @@
+"""What a report shows of a model, as plain arrays: samples, templates, traversals, plan, some codes."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
+from torch import Tensor
+
+from infot.data import Dataset
+from infot.errors import NumericalError
+from infot.models.latents import Block, Categorical, LatentSpace, Uniform
+from infot.random import Streams
+
+__all__ = ["Codes", "Model", "Samples", "exhibits", "generate"]
+
+MAX_ROWS = 100
+"""Code values shown."""
+SAMPLES_PER_CODE = 12
+"""Noise draws for each code value shown (images)."""
+MAX_TRAVERSALS = 12
+"""Noise coordinates swept, the first ones."""
+TRAVERSAL_STEPS = 9
+"""Values on each sweep."""
+SWEEP = {True: 0.95, False: 2.0}
+"""How far a sweep goes either way: almost all of a uniform coordinate, two deviations of a normal one."""
+CODED_IMAGES = 40
+"""Held-out images shown with their code posterior."""
+PLAN_POINTS = 240
+"""Points on either side of the plan shown."""
+MAX_VALUES = 1_000_000
+"""Values in an array of points: keeps the file small for data of high dimension."""
+
+
+class Model(Protocol):
+    """What evaluation needs of a model; :class:`infot.model.TrainedModel` is one."""
+
+    @property
+    def latents(self) -> LatentSpace:
+        """The latent space."""
+        ...
+
+    def generate(self, code: Tensor, noise: Tensor) -> Tensor:
+        """Return generated data (n, *shape), on the CPU."""
+        ...
+
+    def posterior(self, x: Tensor) -> Tensor:
+        """Return r(c|x), (n, K); raise ConfigError where the model cannot read codes of data."""
+        ...
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Return what the plan couples with each datum, (n, *shape)."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Generated points.
+
+    Attributes:
+        points: Shape (n, *shape).
+        code: Their codes, shape (n, code_dim).
+        noise: Their noises, shape (n, noise_dim).
+    """
+
+    points: Tensor
+    code: Tensor
+    noise: Tensor
+
+    def code_index(self, latents: LatentSpace) -> Tensor:
+        """Return the index of each point's code in the table of code values, int64, shape (n,)."""
+        return (self.code @ latents.code_values().T).argmax(dim=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Codes:
+    """The codes of held-out data.
+
+    Attributes:
+        data: Shape (m, *shape).
+        labels: Their labels, shape (m,), or None.
+        posterior: r(c|x), shape (m, K).
+    """
+
+    data: Tensor
+    labels: Tensor | None
+    posterior: Tensor
+
+
+def generate(model: Model, code: Tensor, noise: Tensor) -> Tensor:
+    """Generate, and refuse what no metric can judge.
+
+    Raises:
+        NumericalError: If the generator gives NaN or infinities.
+    """
+    points = model.generate(code, noise)
+    if not bool(torch.isfinite(points).all()):
+        raise NumericalError("the generator gives NaN or infinite values: evaluate an earlier checkpoint")
+    return points
+
+
+def exhibits(
+    model: Model, dataset: Dataset, *, samples: Samples | None, codes: Codes | None, streams: Streams
+) -> dict[str, np.ndarray]:
+    """Return the arrays of ``evaluation.npz``: float32 and int64, no objects.
+
+    Images: ``samples`` (K, S, *shape), the same S noises for every code; ``templates`` (K, *shape), noise at
+    its mean; ``traversals`` (J, T, *shape) of the first code with ``traversal_values`` (T,);
+    ``posterior_data`` (m, *shape), ``posterior`` (m, K), ``posterior_labels`` (m,), ``reconstructions`` (m,
+    *shape).
+
+    Vectors, tables in the user's units: ``samples`` (n, d) with ``sample_codes`` (n,), ``data`` (n, d) held
+    out; ``traversals`` (J, T, K, d); the plan as ``plan_latent_points`` (p, d), ``plan_latent_codes`` (p,),
+    ``plan_data_points`` (p, d), ``plan_pairs`` (r, 2), ``plan_mass`` (r,): exact optimal transport between
+    these points, the limit of the trained plan for small ε.
+
+    With a continuous code the K rows sweep its coordinates, one after the other, and ``sample_codes`` and
+    ``plan_latent_codes`` hold the first coordinate.
+
+    Args:
+        model: The model.
+        dataset: Its data; the held-out part is shown.
+        samples: Independent draws of the model, for vectors; None for images, which are drawn code by code.
+        codes: Codes of held-out data, or None where the model cannot read them.
+        streams: Source of randomness.
+    """
+    if samples is not None:
+        arrays = _vector_samples(model, dataset, samples) | _plan(model, dataset, streams)
+    else:
+        arrays = _image_samples(model, streams)
+        if codes is not None:
+            arrays |= _coded_images(model, codes, streams)
+    arrays |= _traversals(model, dataset)
+    return {name: _plain(array) for name, array in arrays.items()}
+
+
+def _image_samples(model: Model, streams: Streams) -> dict[str, Tensor]:
+    rows = _row_codes(model.latents)
+    noise = model.latents.sample_noise(SAMPLES_PER_CODE, streams("evaluation/noise"))
+    images = generate(model, rows.repeat_interleave(len(noise), dim=0), noise.repeat(len(rows), 1))
+    templates = generate(model, rows, _mean_noise(model.latents, len(rows)))
+    return {"samples": images.unflatten(0, (len(rows), len(noise))), "templates": templates}
+
+
+def _coded_images(model: Model, codes: Codes, streams: Streams) -> dict[str, Tensor]:
+    chosen = torch.randperm(len(codes.data), generator=streams("evaluation/coded"))[:CODED_IMAGES]
+    arrays = {"posterior_data": codes.data[chosen], "posterior": codes.posterior[chosen]}
+    arrays["reconstructions"] = model.reconstruct(codes.data[chosen])
+    if codes.labels is not None:
+        arrays["posterior_labels"] = codes.labels[chosen]
+    return arrays
+
+
+def _vector_samples(model: Model, dataset: Dataset, samples: Samples) -> dict[str, Tensor]:
+    n = max(1, min(len(samples.points), MAX_VALUES // dataset.dim))
+    return {
+        "samples": _users_units(dataset, samples.points[:n]),
+        "sample_codes": _shown_code(model.latents, samples)[:n],
+        "data": _users_units(dataset, dataset.test[:n]),
+    }
+
+
+def _plan(model: Model, dataset: Dataset, streams: Streams) -> dict[str, Tensor]:
+    n = min(PLAN_POINTS, len(dataset.test))
+    latent = model.latents.sample(n, streams("evaluation/plan latents"))
+    points = generate(model, latent.code, latent.noise)
+    data = dataset.test[torch.randperm(len(dataset.test), generator=streams("evaluation/plan data"))[:n]]
+    rows, columns = linear_sum_assignment(
+        cdist(points.double().numpy(), data.double().numpy(), "sqeuclidean")
+    )
+    return {
+        "plan_latent_points": _users_units(dataset, points),
+        "plan_latent_codes": _shown_code(model.latents, Samples(points, latent.code, latent.noise)),
+        "plan_data_points": _users_units(dataset, data),
+        "plan_pairs": torch.from_numpy(np.stack([rows, columns], axis=1)),
+        "plan_mass": torch.full((n,), 1 / n),
+    }
+
+
+def _traversals(model: Model, dataset: Dataset) -> dict[str, Tensor]:
+    latents = model.latents
+    if isinstance(latents.noise, Categorical):
+        return {}
+    codes = _row_codes(latents)[: 1 if dataset.kind == "images" else MAX_ROWS]
+    values = _sweep_values(latents.noise)
+    n_axes = min(
+        latents.noise_dim, MAX_TRAVERSALS, max(1, MAX_VALUES // (dataset.dim * len(values) * len(codes)))
+    )
+    noise = torch.zeros(n_axes, len(values), len(codes), latents.noise_dim)
+    for axis in range(n_axes):
+        noise[axis, :, :, axis] = values[:, None]
+    points = generate(model, codes.repeat(n_axes * len(values), 1), noise.flatten(0, 2))
+    if dataset.kind == "images":
+        return {"traversals": points.unflatten(0, noise.shape[:2]), "traversal_values": values}
+    points = _users_units(dataset, points)
+    return {"traversals": points.unflatten(0, noise.shape[:3]), "traversal_values": values}
+
+
+def _row_codes(latents: LatentSpace) -> Tensor:
+    """Return the codes shown: all values, or sweeps of each coordinate with the rest at its centre."""
+    if latents.n_codes is not None:
+        return latents.code_values()[:MAX_ROWS]
+    centre = torch.cat([_centre(block) for block in latents.code])
+    rows, start = [], 0
+    for block in latents.code:
+        values = torch.eye(block.dim) if isinstance(block, Categorical) else _sweeps(block)
+        part = centre.repeat(len(values), 1)
+        part[:, start : start + block.dim] = values
+        rows.append(part)
+        start += block.dim
+    return torch.cat(rows)[:MAX_ROWS]
+
+
+def _sweeps(block: Block) -> Tensor:
+    values = _sweep_values(block)
+    return torch.einsum("ij,t->itj", torch.eye(block.dim), values).flatten(0, 1)
+
+
+def _sweep_values(block: Block) -> Tensor:
+    end = SWEEP[isinstance(block, Uniform)]
+    return torch.linspace(-end, end, TRAVERSAL_STEPS)
+
+
+def _centre(block: Block) -> Tensor:
+    return torch.eye(block.dim)[0] if isinstance(block, Categorical) else torch.zeros(block.dim)
+
+
+def _mean_noise(latents: LatentSpace, n: int) -> Tensor:
+    return _centre(latents.noise).repeat(n, 1)
+
+
+def _shown_code(latents: LatentSpace, samples: Samples) -> Tensor:
+    return samples.code_index(latents) if latents.n_codes is not None else samples.code[:, 0]
+
+
+def _users_units(dataset: Dataset, points: Tensor) -> Tensor:
+    return points if dataset.scaling is None else dataset.scaling.undo(points)
+
+
+def _plain(array: Tensor) -> np.ndarray:
+    kind = torch.float32 if array.is_floating_point() else torch.int64
+    return array.detach().cpu().to(kind).numpy()
