@@ -1,0 +1,42 @@
+import pytest
+import torch
+
+from infot.models.generators import LinearGenerator, MLPGenerator
+
+SHAPES = [(2,), (1, 4, 4)]
+
+
+def make(kind: str, shape: tuple[int, ...]) -> torch.nn.Module:
+    torch.manual_seed(0)
+    if kind == "linear":
+        return LinearGenerator(3, 2, shape)
+    return MLPGenerator(3, 2, shape, width=8, depth=2, centre=torch.full(shape, 5.0), spread=0.1)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("kind", ["linear", "mlp"])
+def test_shape_and_a_gradient_on_every_parameter(kind, shape):
+    generator = make(kind, shape)
+    out = generator(torch.randn(6, 3), torch.randn(6, 2))
+    out.square().sum().backward()
+    assert out.shape == (6, *shape)
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in generator.parameters())
+
+
+def test_linear_generator_is_affine():
+    generator = make("linear", (2,))
+    c, e = torch.randn(5, 3), torch.randn(5, 2)
+    zero = generator(torch.zeros(1, 3), torch.zeros(1, 2))
+    assert torch.allclose(generator(2 * c, 2 * e) - zero, 2 * (generator(c, e) - zero), atol=1e-5)
+
+
+def test_mlp_generator_works_in_the_units_of_the_data():
+    out = make("mlp", (2,))(torch.randn(500, 3), torch.randn(500, 2))
+    assert (out - 5.0).abs().max() < 0.5
+
+
+def test_state_round_trip_carries_the_units():
+    first, second = make("mlp", (2,)), MLPGenerator(3, 2, (2,), width=8, depth=2)
+    second.load_state_dict(first.state_dict())
+    c, e = torch.randn(4, 3), torch.randn(4, 2)
+    assert torch.equal(first(c, e), second(c, e))
