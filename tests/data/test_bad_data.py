@@ -145,8 +145,10 @@ def test_labels_with_fractions(tmp_path: Path) -> None:
 
 
 def test_csv_cell_that_is_empty_or_infinite_is_placed(tmp_path: Path) -> None:
-    refuse(csv(tmp_path, "a,b\n1,2\n3,\n5,6\n"), r"row 1, column 'b' \(from 0\) holds nan; 1 such")
-    refuse(csv(tmp_path, "a,b\n1,2\n3,4\n-inf,nan\n"), r"row 2, column 'a' \(from 0\) holds -inf; 2 such")
+    refuse(csv(tmp_path, "a,b\n1,2\n3,\n5,6\n"), r"row 1, column 'b' \(counted from 0\) holds nan; 1 such")
+    refuse(
+        csv(tmp_path, "a,b\n1,2\n3,4\n-inf,nan\n"), r"row 2, column 'a' \(counted from 0\) holds -inf; 2 such"
+    )
 
 
 def test_csv_row_of_another_length_is_named(tmp_path: Path) -> None:
@@ -191,7 +193,7 @@ def test_parquet_that_is_damaged_or_has_text_or_gaps(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
     refuse(path, "cannot be read as .parquet")
     pq.write_table(pa.table({"a": [1.0, None]}), path)
-    refuse(path, r"row 1, column 'a' \(from 0\) holds nan")
+    refuse(path, r"row 1, column 'a' \(counted from 0\) holds nan")
 
 
 @pytest.mark.parametrize("n", [5, 7])
@@ -227,10 +229,13 @@ def test_one_dimensional_labels_only(tmp_path: Path) -> None:
 def test_non_finite_vectors_and_pixels_are_placed(tmp_path: Path, value: float) -> None:
     table = np.random.default_rng(0).normal(size=(5, 3))
     table[2, 1] = value
-    refuse(npy(tmp_path, table), rf"finite numbers; row 2, column 1 \(from 0\) holds {value}; 1 such value")
+    refuse(
+        npy(tmp_path, table),
+        rf"finite numbers; row 2, column 1 \(counted from 0\) holds {value}; 1 such value",
+    )
     images = GREY / 255
     images[3, 1, 2] = value
-    refuse(npy(tmp_path, images), rf"image 3, channel 0, row 1, column 2 \(from 0\) holds {value}")
+    refuse(npy(tmp_path, images), rf"image 3, channel 0, row 1, column 2 \(counted from 0\) holds {value}")
 
 
 @pytest.mark.parametrize("array", [np.ones((5, 3)), np.full((4, 2, 2), 7, np.uint8)])

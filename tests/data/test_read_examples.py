@@ -87,3 +87,26 @@ def test_data_of_another_shape_is_refused(
     np.save(tmp_path / "a.npy", array)
     with pytest.raises(DataError, match=came):
         read_examples(tmp_path / "a.npy", shape=shape)
+
+
+def test_new_data_may_lack_the_labels(tmp_path: Path) -> None:
+    table = np.random.default_rng(0).normal(size=(4, 2))
+    np.savez(tmp_path / "a.npz", allow_pickle=False, x=table)
+    np.save(tmp_path / "a.npy", table)
+    write_table(tmp_path / "a.csv", "a,b", table)
+    for name in ("a.npz", "a.npy", "a.csv"):
+        points, labels, _ = read_examples(tmp_path / name, shape=(2,), labels="kind.npy")
+        assert torch.equal(points, torch.from_numpy(table).float()) and labels is None
+
+
+def test_labels_by_name_are_read_where_they_are(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", allow_pickle=False, x=np.eye(3), kind=np.array(["b", "a", "b"]))
+    write_table(tmp_path / "a.csv", "a,kind", np.array([["1", "b"], ["2", "a"], ["3", "b"]]))
+    for name, shape in (("a.npz", (3,)), ("a.csv", (1,))):
+        labels = read_examples(tmp_path / name, shape=shape, labels="kind")[1]
+        assert labels is not None and labels.tolist() == [1, 0, 1]
+
+
+def test_a_folder_serves_a_model_whose_labels_had_a_name(tmp_path: Path) -> None:
+    Image.new("L", (2, 2), 51).save(tmp_path / "0.png")
+    assert read_examples(tmp_path, shape=(1, 2, 2), labels="kind")[1] is None

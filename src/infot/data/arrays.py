@@ -20,13 +20,14 @@ _TRAIN_LABELS = ("y_train", "y", "train_labels", "labels", "label", "targets", "
 _TEST_LABELS = ("y_test", "test_labels")
 
 
-def read_npy(path: Path, *, labels: str | None = None) -> RawData:
+def read_npy(path: Path, *, labels: str | None = None, labels_needed: bool = True) -> RawData:
     """Read one array of examples.
 
     Args:
         path: The .npy file.
         labels: Another .npy file with one label for each example; a relative name is looked for beside
             ``path``.
+        labels_needed: Whether labels that are asked for must be there.
 
     Returns:
         The examples.
@@ -35,7 +36,8 @@ def read_npy(path: Path, *, labels: str | None = None) -> RawData:
         DataError: The file cannot be read, is pickled, or holds no images or vectors.
     """
     points = _load_npy(path)
-    if labels is None:
+    found = labels is not None and labels.endswith(".npy") and (path.parent / labels).is_file()
+    if labels is None or not (found or labels_needed):
         return raw_from_arrays(path, points)
     if not labels.endswith(".npy"):
         raise DataError(
@@ -44,12 +46,13 @@ def read_npy(path: Path, *, labels: str | None = None) -> RawData:
     return raw_from_arrays(path, points, labels=_load_npy(path.parent / labels))
 
 
-def read_npz(path: Path, *, labels: str | None = None) -> RawData:
+def read_npz(path: Path, *, labels: str | None = None, labels_needed: bool = True) -> RawData:
     """Read an archive of arrays: ``x`` and, where there, ``y``, ``x_test``, ``y_test`` (or synonyms).
 
     Args:
         path: The .npz file.
         labels: Name of the array of labels; unset: ``y`` or a common synonym.
+        labels_needed: Whether labels that are asked for must be there.
 
     Returns:
         The examples, those that the file holds out last.
@@ -62,6 +65,7 @@ def read_npz(path: Path, *, labels: str | None = None) -> RawData:
         if not isinstance(archive, NpzFile):
             raise DataError(f"{path}: expected an .npz archive; it holds a single array. Rename it to .npy.")
         keys = {key.lower(): key for key in archive.files}
+        labels = labels if labels_needed or labels in archive.files else None
         members = {
             "x": _find_points(path, keys, labels),
             "y": _find_labels(path, keys, labels),

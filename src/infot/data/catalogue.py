@@ -61,8 +61,7 @@ def load(
         The data set; the same arguments give the same tensors.
 
     Raises:
-        ConfigError: Unknown name, or options that do not belong to it.
-        DataError: The data cannot be read or cannot be trained on.
+        ConfigError, DataError: Unknown name or foreign options; data that cannot be read or trained on.
 
     Example:
         >>> digits = load("digits")

@@ -1,7 +1,7 @@
 """What every kind of data must satisfy, each failure said in a line or two."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -30,28 +30,27 @@ def check_raw(path: Path, raw: RawData, *, at_least: int) -> None:
         raise DataError(
             f"{path}: expected examples with at least one value; their shape is {raw.points.shape[1:]}."
         )
-    if raw.kind == "vectors" and raw.feature_names:
-        _check_finite(path, raw.points, [f"column '{name}'" for name in raw.feature_names], raw.names)
-    elif raw.kind == "vectors":
-        _check_finite(path, raw.points, [f"column {j}" for j in range(raw.points.shape[1])], raw.names)
-    else:
-        _check_finite(path, raw.points, None, raw.names)
+    _check_finite(path, raw)
     if at_least > 1 and bool((raw.points == raw.points[0]).all()):
         raise DataError(
             f"{path}: expected examples that differ; all {n} are the same. Check how the data was saved."
         )
 
 
-def _check_finite(path: Path, points: Array, columns: Sequence[str] | None, names: Sequence[str]) -> None:
+def _check_finite(path: Path, raw: RawData) -> None:
+    points, names = raw.points, raw.names
     finite = np.isfinite(points)
     if finite.all():
         return
     first = np.argwhere(~finite)[0]
     value = points[tuple(first)]
-    place = columns[first[1]] if columns is not None else "channel {}, row {}, column {}".format(*first[1:])
-    example = "row" if columns is not None else "image"
+    if raw.kind == "images":
+        place = "image {}, channel {}, row {}, column {}".format(names[first[0]], *first[1:])
+    else:
+        column = f"'{raw.feature_names[first[1]]}'" if raw.feature_names else first[1]
+        place = f"row {names[first[0]]}, column {column}"
     raise DataError(
-        f"{path}: expected finite numbers; {example} {names[first[0]]}, {place} (from 0) holds {value}; "
+        f"{path}: expected finite numbers; {place} (counted from 0) holds {value}; "
         f"{int((~finite).sum())} such values in all. Remove or fill them."
     )
 

@@ -1,6 +1,6 @@
 """The user's own data: whatever lies at a path, read, checked, split and scaled."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -57,24 +57,20 @@ def load_file(
     Raises:
         DataError: The data cannot be read or cannot be trained on.
     """
-    raw = _read(path, image_size=image_size, labels=labels)
+    raw = _read(path, _Request(labels=labels, image_size=image_size))
     check_raw(path, raw, at_least=2)
     numbers, class_names = (None, ()) if raw.labels is None else numbered_labels(path, raw.labels)
     train_rows, test_rows = _split(raw, numbers, seed)
-    points, scaling = torch.from_numpy(raw.points), None
-    if raw.kind == "vectors" and standardise:
-        scaling = Scaling.of(points[train_rows])
-        points = scaling.apply(points)
-    points = points.float()
-    _check_float32(path, points)
+    points, scaling = _scaled(path, raw, train_rows if standardise else None)
     label = None if numbers is None else torch.from_numpy(numbers)
+    train_labels, test_labels = (None if label is None else label[rows] for rows in (train_rows, test_rows))
     return Dataset(
-        name=FILE.name,
-        kind=raw.kind,
-        train=points[train_rows],
-        test=points[test_rows],
-        train_labels=None if label is None else label[train_rows],
-        test_labels=None if label is None else label[test_rows],
+        FILE.name,
+        raw.kind,
+        points[train_rows],
+        points[test_rows],
+        train_labels,
+        test_labels,
         info=_info(path, raw, class_names),
         feature_names=raw.feature_names,
         scaling=scaling,
@@ -97,7 +93,7 @@ def read_examples(
         shape: Shape of one example that the model expects: (channels, height, width) or (d,).
         image_size: Side in pixels to which images are cropped and resized, as in training.
         scaling: Scaling that the training data went through.
-        labels: Column of a table, or array of an .npz, with labels; a table may lack it here.
+        labels: Column of a table, or array of an .npz, with labels; new data may lack it.
         feature_names: Columns of the training table, which are picked by name; other columns are left out.
 
     Returns:
@@ -106,7 +102,8 @@ def read_examples(
     Raises:
         DataError: The data cannot be read, or does not fit the model.
     """
-    raw = _read(path, image_size=image_size, labels=labels, columns=feature_names)
+    request = _Request(labels=labels, labels_needed=False, columns=feature_names, image_size=image_size)
+    raw = _read(path, request)
     check_raw(path, raw, at_least=1)
     points = raw.points
     if raw.kind == "images" and points.shape[1] == 1 and shape[1:] == points.shape[2:] and shape[0] == 3:
@@ -123,39 +120,48 @@ def read_examples(
     return tensor, numbers, raw.names
 
 
-def _read(
-    path: Path, *, image_size: int | None, labels: str | None, columns: tuple[str, ...] = ()
-) -> RawData:
+@dataclass(frozen=True)
+class _Request:
+    """What is wanted of the data at a path; see :func:`load_file` and :func:`read_examples`."""
+
+    labels: str | None = None
+    labels_needed: bool = True
+    columns: tuple[str, ...] = ()
+    image_size: int | None = None
+
+
+def _read(path: Path, request: _Request) -> RawData:
     """Read whatever lies at ``path`` by its kind; resize images where asked."""
     if not path.exists():
         raise DataError(f"{path}: expected {_FORMATS}; there is nothing at this path. Check it.")
-    if labels is not None and (path.is_dir() or is_idx_name(path)):
+    if request.labels is not None and request.labels_needed and (path.is_dir() or is_idx_name(path)):
         raise DataError(
             f"{path}: expected no name of labels, since subfolders or the IDX file beside hold them; got "
-            f"'{labels}'. Leave out --data.labels."
+            f"'{request.labels}'. Leave out --data.labels."
         )
     if path.is_dir() and not has_idx_files(path):
-        return read_image_folder(path, image_size=image_size)
-    raw = _read_file(path, labels=labels, columns=columns)
-    if raw.kind == "images" and image_size is not None:
-        return replace(raw, points=resize(raw.points, image_size))
+        return read_image_folder(path, image_size=request.image_size)
+    raw = _read_file(path, request)
+    if raw.kind == "images" and request.image_size is not None:
+        return replace(raw, points=resize(raw.points, request.image_size))
     return raw
 
 
-def _read_file(path: Path, *, labels: str | None, columns: tuple[str, ...]) -> RawData:
+def _read_file(path: Path, request: _Request) -> RawData:
+    labels, needed = request.labels, request.labels_needed
     if path.is_dir():
         return read_idx_folder(path)
     if is_idx_name(path):
         return read_idx(path)
     match path.suffix.lower():
         case ".npz":
-            return read_npz(path, labels=labels)
+            return read_npz(path, labels=labels, labels_needed=needed)
         case ".npy":
-            return read_npy(path, labels=labels)
+            return read_npy(path, labels=labels, labels_needed=needed)
         case ".csv" | ".tsv":
-            return read_csv(path, labels=labels, columns=columns)
+            return read_csv(path, labels=labels, labels_needed=needed, columns=request.columns)
         case ".parquet":
-            return read_parquet(path, labels=labels, columns=columns)
+            return read_parquet(path, labels=labels, labels_needed=needed, columns=request.columns)
     raise DataError(
         f"{path}: expected {_FORMATS}; got a file with the extension '{path.suffix}'. Convert it first."
     )
@@ -169,6 +175,17 @@ def _split(raw: RawData, numbers: Array | None, seed: int) -> tuple[Tensor, Tens
         return rows[: n - raw.n_test], rows[n - raw.n_test :]
     train, test = held_out_split(n, numbers, share=HELD_OUT, rng=Streams(seed)("data/split"))
     return torch.from_numpy(train), torch.from_numpy(test)
+
+
+def _scaled(path: Path, raw: RawData, train_rows: Tensor | None) -> tuple[Tensor, Scaling | None]:
+    """Return float32 examples; vectors are standardised on ``train_rows`` where these are given."""
+    points, scaling = torch.from_numpy(raw.points), None
+    if raw.kind == "vectors" and train_rows is not None:
+        scaling = Scaling.of(points[train_rows])
+        points = scaling.apply(points)
+    points = points.float()
+    _check_float32(path, points)
+    return points, scaling
 
 
 def _check_float32(path: Path, points: Tensor) -> None:

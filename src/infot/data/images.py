@@ -63,8 +63,8 @@ def _parts(folder: Path) -> tuple[list[Path], list[Path]]:
     tops = {path.relative_to(folder).parts[0] for path in files}
     held = [name for name in tops if name.lower() in _TEST_NAMES]
     if len(tops) == 2 and len(held) == 1 and "train" in {name.lower() for name in tops}:
-        test = [path for path in files if path.relative_to(folder).parts[0] == held[0]]
-        return [path for path in files if path not in set(test)], test
+        inside = {path: path.relative_to(folder).parts[0] == held[0] for path in files}
+        return [path for path in files if not inside[path]], [path for path in files if inside[path]]
     return files, []
 
 

@@ -52,16 +52,16 @@ def unit_range(path: Path, values: Array) -> Array:
         DataError: Floats outside [0, 1], or integers that are neither 0..255 nor unsigned.
     """
     if values.dtype.kind == "f":
-        return _checked_range(path, values, "floats in [0, 1]", 1.0).astype(np.float32)
+        return _checked_range(path, values, expected="floats in [0, 1]", top=1.0).astype(np.float32)
     if values.dtype.kind == "b" or values.size == 0 or (values.min() >= 0 and values.max() <= 1):
         return values.astype(np.float32)
     full = _FULL_SCALE.get(values.dtype, 255.0)
     if values.dtype not in _FULL_SCALE:
-        values = _checked_range(path, values, "integers in 0..255", 255)
+        values = _checked_range(path, values, expected="integers in 0..255", top=255.0)
     return np.divide(values, np.float32(full), dtype=np.float32)
 
 
-def _checked_range(path: Path, values: Array, expected: str, top: float) -> Array:
+def _checked_range(path: Path, values: Array, *, expected: str, top: float) -> Array:
     low, high = np.nanmin(values, initial=0), np.nanmax(values, initial=0)
     if np.isfinite(low) and np.isfinite(high) and (low < 0 or high > top):
         raise DataError(

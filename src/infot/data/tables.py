@@ -16,7 +16,9 @@ __all__ = ["read_csv", "read_parquet"]
 _DELIMITERS = (",", ";", "\t")
 
 
-def read_csv(path: Path, *, labels: str | None = None, columns: tuple[str, ...] = ()) -> RawData:
+def read_csv(
+    path: Path, *, labels: str | None = None, labels_needed: bool = True, columns: tuple[str, ...] = ()
+) -> RawData:
     """Read a table of numbers from text; the first line may name the columns.
 
     Cells are separated by comma, semicolon or tab, whichever is most frequent in the first line. Without a
@@ -26,8 +28,8 @@ def read_csv(path: Path, *, labels: str | None = None, columns: tuple[str, ...] 
     Args:
         path: The .csv or .tsv file, in UTF-8.
         labels: Column that holds labels, numbers or text.
-        columns: Columns to read as numbers, by name, in this order; the labels may then be missing. Empty:
-            all columns.
+        labels_needed: Whether a column of labels that is asked for must be there.
+        columns: Columns to read as numbers, by name, in this order. Empty: all columns.
 
     Returns:
         The rows.
@@ -50,17 +52,20 @@ def read_csv(path: Path, *, labels: str | None = None, columns: tuple[str, ...] 
     table = {name: _column([row[j] for row in body]) for j, name in enumerate(names)}
     if len(table) > 1 and names[0] == "" and np.array_equal(table[""], np.arange(len(body))):
         del table[""]
+    _check_labels(path, table, labels if labels_needed else None)
     return _raw(path, table, labels=labels, columns=columns)
 
 
-def read_parquet(path: Path, *, labels: str | None = None, columns: tuple[str, ...] = ()) -> RawData:
+def read_parquet(
+    path: Path, *, labels: str | None = None, labels_needed: bool = True, columns: tuple[str, ...] = ()
+) -> RawData:
     """Read a table of numbers from a .parquet file; needs the extra ``parquet``.
 
     Args:
         path: The file.
         labels: Column that holds labels, numbers or text.
-        columns: Columns to read as numbers, by name, in this order; the labels may then be missing. Empty:
-            all columns.
+        labels_needed: Whether a column of labels that is asked for must be there.
+        columns: Columns to read as numbers, by name, in this order. Empty: all columns.
 
     Returns:
         The rows.
@@ -92,16 +97,12 @@ def read_parquet(path: Path, *, labels: str | None = None, columns: tuple[str, .
             table[name] = np.array([nan if v is None else v for v in column.to_pylist()], dtype=np.float64)
         else:
             table[name] = np.array([str(v) for v in column.to_pylist()], dtype=str)
+    _check_labels(path, table, labels if labels_needed else None)
     return _raw(path, table, labels=labels, columns=columns)
 
 
 def _raw(path: Path, table: dict[str, Array], *, labels: str | None, columns: tuple[str, ...]) -> RawData:
     """Pick the feature columns and the labels of a table whose columns are float64 or text."""
-    if labels is not None and labels not in table and not columns:
-        raise DataError(
-            f"{path}: expected a column '{labels}' with the labels; the columns are {_listed(table)}."
-            f"{nearest(labels, table)}"
-        )
     missing = [name for name in columns if name not in table]
     if missing:
         raise DataError(
@@ -166,6 +167,14 @@ def _column(cells: list[str]) -> Array:
     if any(value is None for value in values):
         return np.array([cell.strip() for cell in cells], dtype=str)
     return np.array(values, dtype=np.float64)
+
+
+def _check_labels(path: Path, table: dict[str, Array], labels: str | None) -> None:
+    if labels is not None and labels not in table:
+        raise DataError(
+            f"{path}: expected a column '{labels}' with the labels; the columns are {_listed(table)}."
+            f"{nearest(labels, table)}"
+        )
 
 
 def _check_names(path: Path, names: list[str]) -> None:
