@@ -47,9 +47,23 @@ METRICS: dict[str, Term] = {
     "w2": Term(
         "Distance to data (W₂)", "Wasserstein distance between samples and held-out data; small is close."
     ),
-    "variance_ratio": Term(
-        "Width of the modes",
-        "Variance of samples within a mode over that of the data; 1 is right, below is shrunken.",
+    "variance_ratio_mean": Term(
+        "Width of the modes", "Variance of the good samples of a mode over that of the data; 1 is right."
+    ),
+    "variance_ratio_min": Term("Width of the narrowest mode", "The same for the mode that shrank most."),
+    "variance_ratio_max": Term("Width of the widest mode", "The same for the mode that spread most."),
+    "code_axis_cosine": Term(
+        "Code on its axis (|cos|)",
+        "How well each continuous code follows its own principal axis of the data; 1 is exactly along it.",
+    ),
+    "noise_axis_cosine": Term(
+        "Noise on the codes' axes (|cos|)",
+        "How much the noise moves points along the codes' axes; 0 is not at all.",
+    ),
+    "scale_ratio_min": Term("Smallest scale", "Spread along an axis over the data's, smallest; 1 is right."),
+    "scale_ratio_max": Term("Largest scale", "Spread along an axis over the data's, largest; 1 is right."),
+    "reconstruction_error": Term(
+        "Reconstruction error", "How far what the plan rebuilds is from the held-out image; small is close."
     ),
     "code_accuracy": Term(
         "Code names the mode", "Share of points whose code names their mode, one mode a code.", "share"
@@ -100,6 +114,8 @@ HEADLINES = (
     "reverse_kl",
     "code_nmi",
     "noise_nmi",
+    "code_axis_cosine",
+    "noise_axis_cosine",
     "mig",
     "dci_disentanglement",
     "factor_vae",
@@ -107,6 +123,7 @@ HEADLINES = (
     "plan_information",
     "w2",
     "ari",
+    "reconstruction_error",
 )
 """Metrics that get a card, in this order; at most eight are shown, the others stand in the table."""
 

@@ -20,34 +20,49 @@ SURE, UNSURE = 12, 4
 """Held-out images shown: the first ones, and the ones about which the plan is least sure."""
 
 
-def codes_figure(arrays: dict[str, np.ndarray]) -> Markup | None:
-    """Draw a row for each code: template, samples, its share of the data, its commonest label."""
+def codes_figure(arrays: dict[str, np.ndarray], *, swept: bool = False) -> Markup | None:
+    """Draw a row for each code: template, samples, its share of the data, its commonest label.
+
+    Args:
+        arrays: Of `evaluation.npz`.
+        swept: Whether the rows are steps of a continuous code instead of the values of a categorical one.
+    """
     samples, templates = arrays.get("samples"), arrays.get("templates")
     lead = samples if samples is not None else templates
     if lead is None:
         return None
-    rows = [_code_row(k, arrays) for k in range(min(len(lead), MAX_CODES))]
-    more = f" The first {MAX_CODES} of {len(lead)} codes are shown." if len(lead) > MAX_CODES else ""
-    caption = (
-        "A row for each code. First its template, what the code draws when the noise is at its mean; then "
-        "samples with this code and random noise: they should be one kind of thing, in all its variety. "
-        "Beside them the share of held-out images that the plan gives to this code, and the commonest "
-        "label among them (labels that training never saw)." + more
+    rows = [_code_row(k, arrays, swept=swept) for k in range(min(len(lead), MAX_CODES))]
+    what = (
+        "A row for each step of the continuous code, whose coordinates are swept one after the other"
+        if swept
+        else "A row for each code"
     )
+    caption = (
+        f"{what}. First the template, what the generator draws when the noise is at its mean; then samples "
+        "with the same code and random noise: they should be one kind of thing, in all its variety."
+    )
+    if "code_frequencies" in arrays and not swept:
+        caption += (
+            " Beside them the share of held-out images that the plan gives to this code, and the commonest "
+            "label among them where labels are known (training never saw them)."
+        )
+    if len(lead) > MAX_CODES:
+        caption += f" The first {MAX_CODES} of {len(lead)} rows are shown."
     return figure(element("div", *rows, class_="codes"), caption=caption, class_="wide")
 
 
-def _code_row(k: int, arrays: dict[str, np.ndarray]) -> Markup:
-    pieces = [element("div", chip(k), class_="code")]
+def _code_row(k: int, arrays: dict[str, np.ndarray], *, swept: bool) -> Markup:
+    name, what = (str(k + 1), f"step {k + 1}") if swept else (chip(k), f"code {k}")
+    pieces = [element("div", name, class_="code")]
     templates, samples = arrays.get("templates"), arrays.get("samples")
     if templates is not None and k < len(templates):
-        pieces.append(
-            element("div", strip(templates[k : k + 1], f"Template of code {k}.", cell=64), class_="template")
-        )
+        template = strip(templates[k : k + 1], f"Template of {what}.", cell=64)
+        pieces.append(element("div", template, class_="template"))
     if samples is not None:
         shown = samples[k, :MAX_DRAWS]
-        pieces.append(element("div", strip(shown, f"{len(shown)} samples of code {k}."), class_="draws"))
-    return element("div", *pieces, element("div", *_code_facts(k, arrays), class_="facts"), class_="code-row")
+        pieces.append(element("div", strip(shown, f"{len(shown)} samples of {what}."), class_="draws"))
+    facts = [] if swept else _code_facts(k, arrays)
+    return element("div", *pieces, element("div", *facts, class_="facts"), class_="code-row")
 
 
 def _code_facts(k: int, arrays: dict[str, np.ndarray]) -> list[Markup]:

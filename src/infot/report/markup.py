@@ -3,7 +3,7 @@
 import html
 from collections.abc import Iterable
 
-__all__ = ["Markup", "element", "figure", "join", "number"]
+__all__ = ["Markup", "element", "figure", "join", "number", "prose"]
 
 VOID = frozenset({"br", "circle", "img", "line", "meta", "path", "polyline", "rect"})
 """Elements without content; in SVG they are closed with a slash."""
@@ -62,6 +62,15 @@ def number(value: float) -> str:
     if text in ("-0", "0"):
         return "0"
     return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
+
+
+def prose(text: str) -> Markup:
+    """Set what stands between back-quotes as code.
+
+    >>> prose("say `a < b` twice")
+    'say <code>a &lt; b</code> twice'
+    """
+    return join(element("code", part) if k % 2 else part for k, part in enumerate(text.split("`")))
 
 
 def figure(

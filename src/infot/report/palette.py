@@ -10,8 +10,8 @@ HUES = (
     *("#1f7fc1", "#e08e00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b5a11d", "#8265b0"),
     *("#9a6a3a", "#808a94", "#6f9a2b", "#c2439a", "#1a9ba6", "#c94a5c", "#5b6fd6", "#d08a70"),
 )
-"""Okabe and Ito's palette ("Color Universal Design", 2008), changed where it would not show on white or on black,
-and eight hues more of middle lightness. Where codes are many, their numbers tell them apart, not the colours."""
+"""Okabe and Ito's palette ("Color Universal Design", 2008), changed where it did not show on white or black,
+and eight hues more of middle lightness. Where codes are many, numbers tell them apart, not colours."""
 
 RAMP = ("#2f4b8f", "#4f659a", "#6f7f97", "#8d938c", "#aaa679", "#c7b65c", "#e0bf3f", "#f2c014")
 """Eight steps from dark blue to yellow, ordered by lightness as cividis is: for ordered values."""

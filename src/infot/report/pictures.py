@@ -15,13 +15,13 @@ __all__ = ["file_picture", "heat_picture", "strip"]
 PIXELATED_BELOW = 20
 """Side in pixels below which pictures keep hard pixels when enlarged."""
 
-MAX_SIDE = 96
+MAX_SIDE = 64
 """Side in pixels to which pictures in strips are reduced."""
 
 MAX_GRID_SIDE = 720
 """Side in pixels to which sample grids from files are reduced."""
 
-JPEG_ABOVE = 60_000
+JPEG_ABOVE = 40_000
 """Bytes of PNG above which a picture is stored as JPEG."""
 
 
@@ -29,7 +29,7 @@ def strip(pictures: np.ndarray, alt: str, *, cell: int = 56) -> Markup:
     """Lay pictures side by side in one image.
 
     Args:
-        pictures: (n, C, H, W), values in [0, 1]; C is 1 or 3.
+        pictures: (n, C, H, W), values in [0, 1]; of channels that are not 1 or 3 the mean is drawn.
         alt: What they show, in words.
         cell: Width of each on the page, in pixels.
     """
@@ -47,7 +47,7 @@ def strip(pictures: np.ndarray, alt: str, *, cell: int = 56) -> Markup:
 
 
 def heat_picture(values: np.ndarray, alt: str) -> Markup:
-    """Draw a matrix, values in [0, 1], as strengths of one colour, a pixel an entry; the page stretches it."""
+    """Draw a matrix, values in [0, 1], in strengths of one colour; the page stretches it."""
     canvas = np.empty((*values.shape, 4), dtype=np.uint8)
     canvas[..., :3] = ACCENT
     canvas[..., 3] = np.round(np.clip(values, 0, 1) * 255)
@@ -69,6 +69,8 @@ def file_picture(path: Path, alt: str) -> Markup | None:
 def _pixels(pictures: np.ndarray) -> np.ndarray:
     """Turn (n, C, H, W) in [0, 1] into (n, H, W, 3) bytes, reduced to `MAX_SIDE`."""
     channels_last = np.moveaxis(np.asarray(pictures, dtype=np.float64), 1, -1)
+    if channels_last.shape[-1] not in (1, 3):
+        channels_last = channels_last.mean(axis=-1, keepdims=True)
     pixels = np.round(np.clip(channels_last, 0, 1) * 255).astype(np.uint8)
     pixels = np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels
     if max(pixels.shape[1:3]) <= MAX_SIDE:
@@ -94,7 +96,7 @@ def _image(picture: Image.Image, alt: str, *, width: int | None, class_: str | N
 def _encode(picture: Image.Image, kind: str) -> bytes:
     stream = io.BytesIO()
     if kind == "PNG":
-        picture.save(stream, kind, optimize=True)
+        picture.save(stream, kind)
     else:
-        picture.save(stream, kind, quality=85)
+        picture.save(stream, kind, quality=82)
     return stream.getvalue()

@@ -43,8 +43,10 @@ class Run:
     """Value of each logged quantity at these steps, (n,), NaN where it was not logged."""
     summary: dict[str, Any]
     measurements: tuple[Measurement, ...]
-    protocol: str
-    evaluation_data: str
+    protocol: dict[str, str]
+    """How it was measured."""
+    evaluation_data: dict[str, str]
+    """On what it was measured."""
     arrays: dict[str, np.ndarray]
     grids: tuple[Path, ...]
     """Sample grids written while training, in order of their steps."""
@@ -67,6 +69,11 @@ class Run:
         """Training seed as text."""
         value = self.summary.get("seed", self.config.get("seed"))
         return "unknown" if value is None else str(value)
+
+    @property
+    def has_continuous_code(self) -> bool:
+        """Whether the code has uniform or normal coordinates, whose sweeps are shown as rows."""
+        return bool(_lookup(self.config, "latent", "uniform") or _lookup(self.config, "latent", "normal"))
 
     @property
     def status(self) -> str:
@@ -144,8 +151,8 @@ def read_run(path: Path) -> Run:
         columns=columns,
         summary=summary,
         measurements=_read_measurements(evaluation, notes),
-        protocol=_as_text(evaluation.get("protocol")),
-        evaluation_data=_as_text(evaluation.get("data")),
+        protocol=_as_pairs(evaluation.get("protocol")),
+        evaluation_data=_as_pairs(evaluation.get("data")),
         arrays=read_arrays(path / "evaluation.npz", notes),
         grids=tuple(sorted((path / "samples").glob("*.png"), key=grid_step)),
         notes=tuple(notes),
@@ -268,9 +275,13 @@ def _lookup(config: dict[str, Any], *keys: str) -> Any:
     return value
 
 
+def _as_pairs(value: object) -> dict[str, str]:
+    if isinstance(value, dict):
+        return {str(key).replace("_", " "): _as_text(entry) for key, entry in value.items()}
+    return {} if value is None else {"": _as_text(value)}
+
+
 def _as_text(value: object) -> str:
-    if value is None:
-        return ""
     if isinstance(value, dict):
         return "; ".join(f"{key}: {_as_text(entry)}" for key, entry in value.items())
     return ", ".join(map(_as_text, value)) if isinstance(value, list) else str(value)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from infot.report import images, vectors
 from infot.report.arrays import is_image_run
 from infot.report.curves import run_curves
-from infot.report.markup import Markup, element, join
+from infot.report.markup import Markup, element, join, prose
 from infot.report.record import Run
 from infot.report.scales import duration
 from infot.report.tables import cards, code_label_table, metric_table
@@ -62,7 +62,7 @@ def run_facts(run: Run) -> Markup:
 def lead(run: Run) -> Markup:
     """Write the result in a sentence, and how the run ended where that matters."""
     told = status_sentence(run)
-    warning = element("p", told, class_="warning") if told else ""
+    warning = element("p", prose(told), class_="warning") if told else ""
     return join([element("p", lead_sentence(run), class_="lead"), warning])
 
 
@@ -73,30 +73,28 @@ def _result(run: Run) -> Part:
     pieces: list[Markup] = []
     if run.measurements:
         note = (
-            "Each bar runs from what chance reaches (left) to what true data reach, or the best value "
-            "there is (right). "
-            f"{run.protocol}{'' if not run.protocol or run.protocol.endswith('.') else '.'} "
-            + (f"Judged on: {run.evaluation_data}." if run.evaluation_data else "")
+            "Each bar runs from the worst that is expected, as by chance (left), to what true data reach or "
+            "the best value there is (right)."
         )
-        pieces += [cards(run.measurements), element("p", note.strip(), class_="note")]
-        table = metric_table(run.measurements)
-        pieces.append(
-            element(
-                "details",
-                element("summary", f"All {len(run.measurements)} metrics, with their scales"),
-                table,
-            )
-        )
+        pieces += [cards(run.measurements), element("p", note, class_="note")]
+        summary = element("summary", f"All metrics ({len(run.measurements)}), and how they were measured")
+        pieces.append(element("details", summary, metric_table(run.measurements), _protocol(run)))
     if run.notes:
-        items = element("ul", *(element("li", note) for note in run.notes))
+        items = element("ul", *(element("li", prose(note)) for note in run.notes))
         pieces.append(element("div", element("strong", "What is missing here"), items, class_="notes"))
     return "Result", pieces
+
+
+def _protocol(run: Run) -> Markup:
+    """List how and on what the metrics were measured."""
+    pairs = [*run.protocol.items(), *((f"data: {key}", value) for key, value in run.evaluation_data.items())]
+    return element("dl", *(join([element("dt", key), element("dd", value)]) for key, value in pairs))
 
 
 def _image_parts(run: Run, detail: Detail) -> list[Part]:
     posterior = images.posterior_figure(run.arrays)
     return [
-        ("What each code draws", _present(images.codes_figure(run.arrays))),
+        ("What each code draws", _present(images.codes_figure(run.arrays, swept=run.has_continuous_code))),
         ("What the noise changes", _present(images.traversal_figure(run.arrays))),
         ("The plan: which code an image belongs to", _present(posterior)),
         ("Codes against labels", _counts(run, "label")),
@@ -108,7 +106,10 @@ def _vector_parts(run: Run, detail: Detail) -> list[Part]:
     if plane is None:
         return [("Codes against labels", _counts(run, "label"))]
     of = "mode" if run.measurement("modes") else "label"
-    plan = [vectors.plan_figure(run.arrays, plane), vectors.code_density(run.arrays)]
+    plan = [
+        vectors.plan_figure(run.arrays, plane, source=run.protocol.get("plan", "")),
+        vectors.code_density(run.arrays),
+    ]
     return [
         ("What each code draws", _present(vectors.samples_figure(run.arrays, plane, limit=detail.points))),
         ("What the noise changes", _present(vectors.traversal_figure(run.arrays, plane))),

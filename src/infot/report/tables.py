@@ -129,11 +129,12 @@ def code_label_table(counts: np.ndarray, *, of: str) -> Markup:
     best = counts.argmax(axis=1)
     order = np.lexsort((-counts.max(axis=1), best, counts.sum(axis=1) == 0))
     pure = counts.max(axis=1).sum() / max(counts.sum(), 1)
+    points = "generated" if of == "mode" else "held-out"
     caption = (
-        f"Each row is a code, each column a true {of}; a number says how many held-out points have both, "
-        f"and the shade which share of the row they are. Rows are sorted by their commonest {of}. A perfect "
-        f"code has one dark cell in every row. The darkest cells hold {100 * pure:.1f} % of the points. The "
-        f"{of}s were never shown in training."
+        f"Each row is a code, each column a {of} of the data; a number says how many {points} points have "
+        f"both, and the shade which share of the row they are. Rows are sorted by their commonest {of}. A "
+        f"perfect code has one dark cell in every row. The largest cells of the rows hold {100 * pure:.1f} "
+        f"% of the points. Training never saw the {of}s."
     )
     if counts.size > MAX_CELLS:
         alt = f"Heat map of {counts.shape[0]} codes by {counts.shape[1]} {of}s, shade by share of the row."

@@ -88,7 +88,7 @@ def samples_figure(arrays: dict[str, np.ndarray], plane: Plane, *, limit: int) -
     colours = (
         "generated points, from dark blue for a low code to yellow for a high one"
         if groups.ordered
-        else "generated points, one colour for each code; its number stands at its points where they lie together"
+        else "generated points, one colour for each code, its number beside them where they lie together"
     )
     caption = f"Grey: held-out data. Colour: {colours}."
     if plane.mode:
@@ -125,8 +125,14 @@ def _scatter(arrays: dict[str, np.ndarray], plane: Plane, window: Window, limit:
     return panel.svg(f"Scatter plot: {what}, over {len(data)} held-out data points.")
 
 
-def plan_figure(arrays: dict[str, np.ndarray], plane: Plane) -> Markup | None:
-    """Draw the heaviest pairs of the plan as lines from generated to data points."""
+def plan_figure(arrays: dict[str, np.ndarray], plane: Plane, *, source: str = "") -> Markup | None:
+    """Draw the heaviest pairs of the plan as lines from generated to data points.
+
+    Args:
+        arrays: Of `evaluation.npz`.
+        plane: Where to draw.
+        source: How the plan was computed, in words.
+    """
     needed = ("plan_latent_points", "plan_data_points", "plan_pairs")
     if any(name not in arrays for name in needed):
         return None
@@ -151,11 +157,12 @@ def plan_figure(arrays: dict[str, np.ndarray], plane: Plane) -> Markup | None:
             )
         )
     caption = (
-        "The plan: each line joins a generated point (colour of its code) to a data point (grey) that it "
-        f"is matched with; a stronger line is a larger share of mass. At most {MAX_LINES} of the heaviest "
-        "pairs are drawn in each picture. Short lines of one colour at each group of data mean that the "
-        "code says where the data lie and the noise only places the point within the group."
+        "Each line joins a generated point (colour of its code) to a data point (grey) that it is matched "
+        f"with; a stronger line is a larger share of mass. At most {MAX_LINES} of the heaviest pairs are "
+        "drawn in each picture. Short lines of one colour at each group of data mean that the code says "
+        "where the data lie and the noise only places the point within the group."
         + (" Second picture: the framed mode enlarged." if plane.mode else "")
+        + (f" Computed as: {source}." if source else "")
     )
     return figure(
         element("div", *panels, class_="panels"),
@@ -197,7 +204,7 @@ def code_density(arrays: dict[str, np.ndarray]) -> Markup | None:
         "staircase means that each data point belongs to one code. This r is also what lowers the cost in "
         "training: C − (ε − ε_c)·log r."
     )
-    height = f"--rows:{len(names)}"
+    height = f"--rows:{len(names)};--row:{26 if len(names) <= 12 else 19}px"
     layout = element("div", element("div", *names, class_="rows"), picture, class_="density", style=height)
     return figure(layout, title="Codes against data under the plan", caption=caption, class_="wide")
 

@@ -8,31 +8,28 @@ from infot.report.scales import duration
 __all__ = ["lead_sentence", "status_sentence"]
 
 SMALL_NUMBERS = (
-    "no",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
+    *("No", "One", "Two", "Three", "Four", "Five", "Six"),
+    *("Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve"),
 )
+
+NMI_WORDS = (
+    (0.99, "each code stands for one mode"),
+    (0.8, "most codes stand for one mode"),
+    (0.3, "codes and modes agree in part"),
+    (float("-inf"), "the codes say little about the modes"),
+)
+"""How an agreement of codes and modes is put into words, by its smallest value."""
 
 
 def lead_sentence(run: Run) -> str:
     """Say what came out, in words for a colleague."""
-    told = _images(run) if run.measurement("accuracy") or is_image_run(run.arrays) else _modes(run)
+    told = _modes(run) or _labels(run) or _axes(run)
     if told:
         return told
     pace = f" in {duration(run.wall_seconds)}" if run.wall_seconds is not None else ""
-    step = f"{run.last_step:,} steps" if run.last_step is not None else "no logged step"
+    step = f" for {run.last_step:,} steps" if run.last_step is not None else ""
     judged = "" if run.measurements else " It has not been evaluated yet."
-    return f"The {run.method} method trained on {run.data_name} for {step}{pace}.{judged}"
+    return f"The {run.method} method trained on {run.data_name}{step}{pace}.{judged}"
 
 
 def status_sentence(run: Run) -> str | None:
@@ -42,25 +39,26 @@ def status_sentence(run: Run) -> str | None:
     sentences = {
         "interrupted": f"This run was interrupted{at}{of}; the page shows what it had reached. "
         "`infot resume` goes on from there.",
-        "diverged": f"This run left the finite numbers{at}{of} and was stopped; the page shows what was logged "
-        "until then.",
-        "unfinished": f"This run has no summary: it is still going or was killed, and was last seen{at}{of}.",
+        "diverged": f"This run left the finite numbers{at}{of} and was stopped; shown is its log until then.",
+        "unfinished": "This run has no summary: it is still going or was killed"
+        + (f", and was last seen{at}{of}." if at else "."),
     }
     return sentences.get(
         run.status, None if run.status == "finished" else f"This run ended as: {run.status}."
     )
 
 
-def _images(run: Run) -> str | None:
+def _labels(run: Run) -> str | None:
     accuracy = run.measurement("accuracy")
     if accuracy is None:
         return None
     counts = run.arrays.get("code_label_counts")
-    codes = _count(counts.shape[0]) if counts is not None else "Its"
+    codes = f"{_count(counts.shape[0])} codes" if counts is not None else "Codes"
     chance = f" (chance: {write_value('accuracy', accuracy.floor)})" if accuracy.floor else ""
-    of = f" of {accuracy.n:,} held-out images" if accuracy.n else " of held-out images"
+    things = "images" if is_image_run(run.arrays) else "points"
+    of = f" of {accuracy.n:,} held-out {things}" if accuracy.n else f" of held-out {things}"
     return (
-        f"{codes} codes, learned from {run.data_name} without a label, name the label of "
+        f"{codes}, learned from {run.data_name} without a label, name the label of "
         f"{write_value('accuracy', accuracy.value)}{of}{chance}."
     )
 
@@ -77,21 +75,25 @@ def _modes(run: Run) -> str | None:
         parts.append(
             f"; {write_value('high_quality', quality.value)} of its samples are of high quality{against}"
         )
-    information = run.measurement("code_nmi")
-    if information is not None:
-        verdict = next(words for limit, words in NMI_WORDS if information.value >= limit)
-        parts.append(f"; {verdict} (NMI {write_value('code_nmi', information.value)})")
+    agreement = run.measurement("code_nmi")
+    if agreement is not None:
+        verdict = next((words for least, words in NMI_WORDS if agreement.value >= least), NMI_WORDS[-1][1])
+        parts.append(f"; {verdict} (NMI {write_value('code_nmi', agreement.value)})")
     return "".join(parts) + "."
 
 
-NMI_WORDS = (
-    (0.99, "each code stands for one mode"),
-    (0.8, "most codes stand for one mode"),
-    (0.3, "codes and modes agree in part"),
-    (float("-inf"), "the codes say little about the modes"),
-)
-"""How an agreement of codes and modes is put into words."""
+def _axes(run: Run) -> str | None:
+    code, noise = run.measurement("code_axis_cosine"), run.measurement("noise_axis_cosine")
+    if code is None:
+        return None
+    off = (
+        f"; the noise at most {write_value('noise_axis_cosine', noise.value)} (0: off them)" if noise else ""
+    )
+    return (
+        f"The code lies on the principal axes of {run.data_name} with |cos| at least "
+        f"{write_value('code_axis_cosine', code.value)} (1: exactly on them){off}."
+    )
 
 
 def _count(n: int) -> str:
-    return SMALL_NUMBERS[n].capitalize() if n < len(SMALL_NUMBERS) else f"{n:,}"
+    return SMALL_NUMBERS[n] if n < len(SMALL_NUMBERS) else f"{n:,}"
