@@ -51,9 +51,6 @@ def load_file(
         standardise: Bring columns of vectors to mean 0 and variance 1, as measured on the training part.
         labels: Column of a table, or array of an .npz, that holds labels.
 
-    Returns:
-        The data set.
-
     Raises:
         DataError: The data cannot be read or cannot be trained on.
     """
@@ -97,13 +94,12 @@ def read_examples(
         feature_names: Columns of the training table, which are picked by name; other columns are left out.
 
     Returns:
-        The examples (n, \\*shape), their labels (n,) numbered in sorted order or ``None``, and their names.
+        The examples (n, \\*shape), their labels (n,) numbered in sorted order or ``None``, their names.
 
     Raises:
         DataError: The data cannot be read, or does not fit the model.
     """
-    request = _Request(labels=labels, labels_needed=False, columns=feature_names, image_size=image_size)
-    raw = _read(path, request)
+    raw = _read(path, _Request(labels, labels_needed=False, columns=feature_names, image_size=image_size))
     check_raw(path, raw, at_least=1)
     points = raw.points
     if raw.kind == "images" and points.shape[1] == 1 and shape[1:] == points.shape[2:] and shape[0] == 3:

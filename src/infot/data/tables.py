@@ -4,6 +4,7 @@ import csv
 from io import StringIO
 from math import nan
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -82,6 +83,13 @@ def read_parquet(
             '"infot[parquet]", or save '
             "the table as .csv."
         ) from error
+    table = _parquet_table(path, pa, pq)
+    _check_labels(path, table, labels if labels_needed else None)
+    return _raw(path, table, labels=labels, columns=columns)
+
+
+def _parquet_table(path: Path, pa: ModuleType, pq: ModuleType) -> dict[str, Array]:
+    """Read the columns with the two modules of pyarrow: numbers as float64, NaN where empty, all else as text."""
     try:
         content = pq.read_table(path)
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -97,8 +105,7 @@ def read_parquet(
             table[name] = np.array([nan if v is None else v for v in column.to_pylist()], dtype=np.float64)
         else:
             table[name] = np.array([str(v) for v in column.to_pylist()], dtype=str)
-    _check_labels(path, table, labels if labels_needed else None)
-    return _raw(path, table, labels=labels, columns=columns)
+    return table
 
 
 def _raw(path: Path, table: dict[str, Array], *, labels: str | None, columns: tuple[str, ...]) -> RawData:
