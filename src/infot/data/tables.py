@@ -89,7 +89,7 @@ def read_parquet(
 
 
 def _parquet_table(path: Path, pa: ModuleType, pq: ModuleType) -> dict[str, Array]:
-    """Read the columns with the two modules of pyarrow: numbers as float64, NaN where empty, all else as text."""
+    """Read the columns with the two modules of pyarrow: numbers as float64, others as text."""
     try:
         content = pq.read_table(path)
     except (pa.ArrowException, OSError, ValueError) as error:
