@@ -6,7 +6,6 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -92,6 +91,7 @@ def test_the_page_is_drawn(ring_run: Path, tmp_path: Path) -> None:
     page, shot = write_report([ring_run], tmp_path / "report.html"), tmp_path / "shot.png"
     browse(tmp_path, "--window-size=1280,2400", f"--screenshot={shot}", page.as_uri())
     with Image.open(shot) as picture:
-        pixels = np.asarray(picture.convert("RGB"))
-    assert pixels.shape[1] == 1280
-    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 200
+        colours = picture.convert("RGB").getcolors(maxcolors=1 << 24)
+    assert picture.size == (1280, 2400)
+    assert colours is not None
+    assert len(colours) > 200

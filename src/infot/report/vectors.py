@@ -156,11 +156,14 @@ def plan_figure(arrays: dict[str, np.ndarray], plane: Plane, *, source: str = ""
                 f"{len(latent)} generated points joined to the {len(data)} data points they are matched with."
             )
         )
+    more = f" The {MAX_LINES} heaviest pairs are drawn in each picture." if len(pairs) > MAX_LINES else ""
     caption = (
         "Each line joins a generated point (colour of its code) to a data point (grey) that it is matched "
-        f"with; a stronger line is a larger share of mass. At most {MAX_LINES} of the heaviest pairs are "
-        "drawn in each picture. Short lines of one colour at each group of data mean that the code says "
-        "where the data lie and the noise only places the point within the group."
+        "with; a stronger line is a larger share of mass. Short lines of one colour at each group of data "
+        "mean that the code says where the data lie and the noise only places the point within the group. "
+        "A few lines between groups even out chance: one group got more data, its neighbour more generated "
+        "points."
+        + more
         + (" Second picture: the framed mode enlarged." if plane.mode else "")
         + (f" Computed as: {source}." if source else "")
     )
