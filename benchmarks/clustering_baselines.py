@@ -81,8 +81,7 @@ PROTOCOLS = {"held-out": held_out, "transductive": transductive}
 def leaderboard(data: Dataset, protocol: str, seeds: int) -> dict[str, Any]:
     """Return ``{suite, data, protocol, rows}``, a row ``{method, metrics, wall_seconds}`` for each method.
 
-    ``metrics`` holds ``{name: {mean, se, values}}``.
-    ``wall_seconds`` is the mean time of one run.
+    ``metrics`` holds ``{name: {mean, se, values}}``; ``wall_seconds`` is the mean time of one run.
     """
     rows = []
     for name, (method, seeded) in METHODS.items():

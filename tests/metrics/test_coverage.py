@@ -164,7 +164,8 @@ def test_w2_to_data_has_the_training_data_as_floor_and_their_mean_as_ceiling() -
     rng = np.random.default_rng(0)
     held_out, train, samples = (rng.standard_normal((300, 2)) for _ in range(3))
     metric = w2_data_metric(samples, held_out, train)
+    assert metric.floor is not None
     assert metric.floor == w2(train, held_out)
-    assert metric.value == pytest.approx(metric.floor, rel=0.3)
+    assert metric.value < 2 * metric.floor  # both are sampling noise
     mean = np.tile(held_out.mean(axis=0), (300, 1))
     assert w2_data_metric(mean, held_out, train).value == pytest.approx(metric.ceiling)

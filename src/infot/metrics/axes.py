@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Num
 
 from infot.errors import ProblemError
 from infot.metrics.base import Array, Metric, as_array
@@ -31,7 +31,7 @@ class Axes:
     scale_ratios: Float[np.ndarray, " d"]
 
 
-def linear_response(latents: Float[Array, "n p"], samples: Float[Array, "n d"]) -> Float[np.ndarray, "d p"]:
+def linear_response(latents: Num[Array, "n p"], samples: Num[Array, "m d"]) -> Float[np.ndarray, "d p"]:
     """Return the matrix A of the least-squares fit x ≈ A·(z/std(z)) + b.
 
     Column j is what one standard deviation of latent j moves.
@@ -55,12 +55,12 @@ def linear_response(latents: Float[Array, "n p"], samples: Float[Array, "n d"]) 
 
 
 def read_axes(
-    code: Float[Array, "n k"],
-    noise: Float[Array, "n e"],
-    samples: Float[Array, "n d"],
+    code: Num[Array, "n k"],
+    noise: Num[Array, "n e"],
+    samples: Num[Array, "n d"],
     *,
-    axes: Float[Array, "d d"],
-    variances: Float[Array, " d"],
+    axes: Num[Array, "q q"],
+    variances: Num[Array, " q"],
 ) -> Axes:
     """Compare what code and noise move with the principal axes of the data.
 
@@ -72,7 +72,7 @@ def read_axes(
         code: Continuous code coordinates of each sample, the most informative first.
         noise: Noise of each sample.
         samples: Generated points.
-        axes: Principal axes of the data as unit rows, largest variance first.
+        axes: Principal axes of the data as unit rows, as many as dimensions, largest variance first.
         variances: Variance of the data along each axis.
 
     Raises:

@@ -9,7 +9,7 @@ one name.
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int, Num
 from scipy.optimize import linear_sum_assignment
 from scipy.special import xlogy
 
@@ -30,8 +30,8 @@ __all__ = [
 
 
 def contingency(
-    codes: Int[Array, " n"],
-    labels: Int[Array, " n"],
+    codes: Num[Array, " n"],
+    labels: Num[Array, " m"],
     *,
     n_codes: int | None = None,
     n_labels: int | None = None,
@@ -40,7 +40,7 @@ def contingency(
 
     Args:
         codes: Code of each sample, whole numbers from 0.
-        labels: Label of each sample, whole numbers from 0.
+        labels: Label of each sample, whole numbers from 0, as many as codes.
         n_codes: Number K of rows; the largest code plus one if omitted.
         n_labels: Number L of columns; the largest label plus one if omitted.
 
@@ -62,7 +62,7 @@ def contingency(
     return np.bincount(rows * m + columns, minlength=k * m).reshape(k, m)
 
 
-def match(table: Float[Array, "K L"]) -> Int[np.ndarray, " K"]:
+def match(table: Num[Array, "K L"]) -> Int[np.ndarray, " K"]:
     """Return the label of each code under the one-to-one matching with most samples, -1 for a code left over.
 
     Kuhn's Hungarian method on the table.
@@ -74,7 +74,7 @@ def match(table: Float[Array, "K L"]) -> Int[np.ndarray, " K"]:
     return labels
 
 
-def accuracy(table: Float[Array, "K L"]) -> float:
+def accuracy(table: Num[Array, "K L"]) -> float:
     """Return the share of samples on the best one-to-one matching of codes and labels (Hungarian accuracy).
 
     max_σ Σ_k n(k, σ(k)) / n over injective σ. What a rectangular table leaves unmatched counts as an error.
@@ -83,7 +83,7 @@ def accuracy(table: Float[Array, "K L"]) -> float:
     return float(counts[linear_sum_assignment(counts, maximize=True)].sum() / counts.sum())
 
 
-def purity(table: Float[Array, "K L"]) -> float:
+def purity(table: Num[Array, "K L"]) -> float:
     """Return the share of samples whose label is the commonest of their code: Σ_k max_l n(k, l) / n.
 
     It grows with the number of codes by construction: one code a sample has purity 1.
@@ -92,7 +92,7 @@ def purity(table: Float[Array, "K L"]) -> float:
     return float(counts.max(axis=1).sum() / counts.sum())
 
 
-def nmi(table: Float[Array, "K L"]) -> float:
+def nmi(table: Num[Array, "K L"]) -> float:
     """Return the normalised mutual information 2 I(c;l) / (H(c) + H(l)), 1 if both sides are constant."""
     p = _joint(table)
     h_code, h_label = _entropy(p.sum(axis=1)), _entropy(p.sum(axis=0))
@@ -101,23 +101,23 @@ def nmi(table: Float[Array, "K L"]) -> float:
     return float(np.clip(2 * (h_code + h_label - _entropy(p)) / (h_code + h_label), 0, 1))
 
 
-def ari(table: Int[Array, "K L"]) -> float:
+def ari(table: Num[Array, "K L"]) -> float:
     """Return the adjusted Rand index (Hubert and Arabie 1985): 0 on average for random codes, 1 at best."""
     counts = _table(table)
-    together = _pairs(counts).sum()
-    codes, labels = _pairs(counts.sum(axis=1)).sum(), _pairs(counts.sum(axis=0)).sum()
-    expected = codes * labels / max(_pairs(counts.sum()), 1)
+    together = _pairs(counts)
+    codes, labels = _pairs(counts.sum(axis=1)), _pairs(counts.sum(axis=0))
+    expected = codes * labels / max(_pairs(counts.sum(keepdims=True)), 1)
     largest = (codes + labels) / 2
     return 1.0 if largest == expected else float((together - expected) / (largest - expected))
 
 
-def conditional_entropy(table: Float[Array, "K L"]) -> float:
+def conditional_entropy(table: Num[Array, "K L"]) -> float:
     """Return H(l|c) in nats, what the code leaves open about the label; transpose the table for H(c|l)."""
     p = _joint(table)
     return max(_entropy(p) - _entropy(p.sum(axis=1)), 0.0)
 
 
-def clustering_metrics(table: Int[Array, "K L"]) -> dict[str, Metric]:
+def clustering_metrics(table: Num[Array, "K L"]) -> dict[str, Metric]:
     """Return ``accuracy``, ``purity``, ``nmi`` and ``ari`` of codes against labels.
 
     The floor of each is its mean over 20 random pairings of the same codes with the same labels, from fixed
@@ -129,7 +129,7 @@ def clustering_metrics(table: Int[Array, "K L"]) -> dict[str, Metric]:
     return _scores(table, {"accuracy": accuracy, "purity": purity, "nmi": nmi, "ari": ari})
 
 
-def code_metrics(table: Int[Array, "K L"]) -> dict[str, Metric]:
+def code_metrics(table: Num[Array, "K L"]) -> dict[str, Metric]:
     """Return what the code of a generated sample says about its mode, and the mode about the code.
 
     ``code_nmi``, ``code_accuracy``, ``code_purity``, and in nats ``mode_entropy_given_code`` H(m|c) and
@@ -176,5 +176,6 @@ def _entropy(p: np.ndarray) -> float:
     return float(-xlogy(p, p).sum())
 
 
-def _pairs(counts: np.ndarray) -> np.ndarray:
-    return counts * (counts - 1) / 2
+def _pairs(counts: np.ndarray) -> float:
+    """Return the number of pairs of samples that share an entry."""
+    return float((counts * (counts - 1) / 2).sum())

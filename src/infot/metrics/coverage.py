@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Num
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from scipy.special import xlogy
@@ -96,7 +96,7 @@ class Coverage:
 
 
 def nearest_modes(
-    samples: Float[Array, "n d"], centres: Float[Array, "L d"]
+    samples: Num[Array, "n d"], centres: Num[Array, "L e"]
 ) -> tuple[Int[np.ndarray, " n"], Float[np.ndarray, " n"]]:
     """Return the nearest centre of each sample and the Euclidean distance to it.
 
@@ -112,7 +112,7 @@ def nearest_modes(
     return distances.argmin(axis=1), distances.min(axis=1)
 
 
-def cover(samples: Float[Array, "n d"], mixture: GaussianMixture) -> Coverage:
+def cover(samples: Num[Array, "n d"], mixture: GaussianMixture) -> Coverage:
     """Measure how samples cover the modes of a mixture.
 
     Args:
@@ -138,7 +138,7 @@ def cover(samples: Float[Array, "n d"], mixture: GaussianMixture) -> Coverage:
     return Coverage(counts, len(points), weights / weights.sum(), np.array(ratios))
 
 
-def coverage_metrics(samples: Float[Array, "n d"], mixture: GaussianMixture) -> dict[str, Metric]:
+def coverage_metrics(samples: Num[Array, "n d"], mixture: GaussianMixture) -> dict[str, Metric]:
     """Return modes, modes_half_mass, high_quality, reverse_kl and variance_ratio_min, _mean, _max as metrics.
 
     The value of true data is the mean over 20 independent true sample sets of the same size, from fixed
@@ -165,7 +165,7 @@ def coverage_metrics(samples: Float[Array, "n d"], mixture: GaussianMixture) -> 
     return metrics
 
 
-def w2(samples: Float[Array, "n d"], reference: Float[Array, "n d"]) -> float:
+def w2(samples: Num[Array, "n d"], reference: Num[Array, "m e"]) -> float:
     """Return the exact 2-Wasserstein distance between two sets of equally many points.
 
     W2² = min_σ (1/n) Σ_i |x_i − y_σ(i)|², solved as an assignment; in units of the data. Cubic in n: 2000
@@ -185,7 +185,7 @@ def w2(samples: Float[Array, "n d"], reference: Float[Array, "n d"]) -> float:
     return float(np.sqrt(cost[linear_sum_assignment(cost)].mean()))
 
 
-def w2_metric(samples: Float[Array, "n d"], mixture: GaussianMixture) -> Metric:
+def w2_metric(samples: Num[Array, "n d"], mixture: GaussianMixture) -> Metric:
     """Return the exact W2 to a reference in which every mode has its share to within one point.
 
     Two independent true sets of 2000 are .15 apart on a ring of radius 1 through their random mode counts
@@ -202,7 +202,7 @@ def w2_metric(samples: Float[Array, "n d"], mixture: GaussianMixture) -> Metric:
 
 
 def w2_data_metric(
-    samples: Float[Array, "n d"], held_out: Float[Array, "n d"], train: Float[Array, "n d"]
+    samples: Num[Array, "n d"], held_out: Num[Array, "m d"], train: Num[Array, "m d"]
 ) -> Metric:
     """Return the exact W2 to held-out data, for a law that is not known.
 

@@ -1,7 +1,7 @@
 """What the noise says about the mode of a sample: it should say nothing, that is the code's part."""
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Num
 from scipy.special import xlogy
 from sklearn.metrics.cluster import expected_mutual_information
 
@@ -16,7 +16,7 @@ ROUNDING = 1e-9
 
 
 def noise_nmi(
-    noise: Float[Array, "n d"], modes: Int[Array, " n"], *, bins: int = 10, cells: int = 256
+    noise: Num[Array, "n d"], modes: Num[Array, " m"], *, bins: int = 10, cells: int = 256
 ) -> float:
     """Return the share of the mode's entropy that the noise explains, corrected for chance.
 
@@ -36,7 +36,7 @@ def noise_nmi(
 
     Args:
         noise: Noise of each sample.
-        modes: Mode of each sample, whole numbers from 0.
+        modes: Mode of each sample, whole numbers from 0, as many as noises.
         bins: Quantile bins of each coordinate, at least 2.
         cells: Voronoi cells of the joint noise, at least 2.
 
@@ -63,7 +63,7 @@ def noise_nmi(
     return max(_explained(view, labels) for view in views)
 
 
-def noise_nmi_metric(noise: Float[Array, "n d"], modes: Int[Array, " n"]) -> Metric:
+def noise_nmi_metric(noise: Num[Array, "n d"], modes: Num[Array, " m"]) -> Metric:
     """Return :func:`noise_nmi` as a metric from 0 (true data: noise independent of the mode) to 1."""
     return Metric("noise_nmi", noise_nmi(noise, modes), 0.0, 1.0, "lower", len(modes))
 

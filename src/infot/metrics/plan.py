@@ -1,7 +1,7 @@
 """What a plan says about its codes."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from scipy.special import xlogy
 
 from infot.errors import ProblemError
@@ -13,7 +13,7 @@ SUM_TOLERANCE = 1e-3
 """How far a posterior row may be from summing to one: float32 rounding over a few thousand codes."""
 
 
-def code_frequencies(posterior: Float[Array, "n K"]) -> Float[np.ndarray, "..."]:
+def code_frequencies(posterior: Num[Array, "n K"]) -> Float[np.ndarray, " K"]:
     """Return the share of the data that each code receives, the mean of the posterior rows, shape ``(K,)``.
 
     Args:
@@ -25,7 +25,7 @@ def code_frequencies(posterior: Float[Array, "n K"]) -> Float[np.ndarray, "..."]
     return _posterior(posterior).mean(axis=0)
 
 
-def plan_information(posterior: Float[Array, "n K"]) -> float:
+def plan_information(posterior: Num[Array, "n K"]) -> float:
     """Return the mutual information of code and data under the plan, in nats.
 
     I(c;x) = mean_x KL(r(c|x) | π_c) with π_c = mean_x r(c|x), the code marginal of the plan. It lies between
@@ -48,7 +48,7 @@ def plan_information(posterior: Float[Array, "n K"]) -> float:
     return max(float(information), 0.0)
 
 
-def plan_information_metric(posterior: Float[Array, "n K"]) -> Metric:
+def plan_information_metric(posterior: Num[Array, "n K"]) -> Metric:
     """Return :func:`plan_information` as a metric from 0 (codes say nothing) to log K (all certain)."""
     n, k = posterior.shape
     return Metric("plan_information", plan_information(posterior), 0.0, float(np.log(k)), "higher", n)

@@ -1,6 +1,6 @@
 """How well what the plan couples with a datum resembles it."""
 
-from jaxtyping import Float
+from jaxtyping import Num
 
 from infot.errors import ProblemError
 from infot.metrics.base import Array, Metric, as_array
@@ -8,12 +8,12 @@ from infot.metrics.base import Array, Metric, as_array
 __all__ = ["reconstruction_metric"]
 
 
-def reconstruction_metric(data: Float[Array, "n d"], reconstructions: Float[Array, "n d"]) -> Metric:
+def reconstruction_metric(data: Num[Array, "n d"], reconstructions: Num[Array, "m e"]) -> Metric:
     """Return the mean squared error of a value, from 0 to that of the mean datum given for every datum.
 
     Args:
         data: Held-out data, one row each.
-        reconstructions: What the plan couples with each.
+        reconstructions: What the plan couples with each, in the same shape.
 
     Raises:
         ProblemError: If the two differ in shape.
