@@ -15,8 +15,8 @@ def weights(n: int, seed: int) -> torch.Tensor:
 
 
 def test_gradients_in_points_and_weights_are_those_of_finite_differences() -> None:
-    x, y = cloud(5, 0).requires_grad_(), cloud(4, 1).requires_grad_()
-    p, q = weights(5, 2).requires_grad_(), weights(4, 3).requires_grad_()
+    x, y = cloud(3, 0).requires_grad_(), cloud(2, 1).requires_grad_()
+    p, q = weights(3, 2).requires_grad_(), weights(2, 3).requires_grad_()
 
     def divergence(x: torch.Tensor, y: torch.Tensor, p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
         return ot.sinkhorn_divergence(x, y, p.softmax(0), q.softmax(0), epsilon=0.5, tolerance=1e-11)

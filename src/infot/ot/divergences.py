@@ -1,7 +1,5 @@
 """Divergences between clouds, differentiable in points and weights."""
 
-from typing import Literal
-
 from jaxtyping import Float
 from torch import Tensor
 
@@ -24,12 +22,13 @@ def sinkhorn_divergence(
     cost: Cost | None = None,
     tolerance: float = 1e-4,
     max_steps: int = 2000,
-    on_failure: Literal["warn", "raise", "return"] = "warn",
+    on_failure: str = "warn",
 ) -> Float[Tensor, "*batch"]:
     """Return the debiased Sinkhorn divergence ``W(x, y) - W(x, x) / 2 - W(y, y) / 2``.
 
-    It is zero for equal measures and positive otherwise (Feydy et al., arXiv 1810.08278); it is never clamped, so a solve
-    that is too loose shows as a small negative number. Gradients in points and in (centred) weights by the envelope.
+    It is zero for equal measures and positive otherwise (Feydy et al., arXiv 1810.08278); it is never clamped, so a
+    solve that is too loose shows as a small negative number. Gradients in points and in (centred) weights by the
+    envelope theorem.
 
     Args:
         x: Points.

@@ -1,7 +1,5 @@
 """The front door: one function from a problem to a plan."""
 
-from typing import Literal
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -26,8 +24,8 @@ def solve(
     solver: Solver | None = None,
     tolerance: float = 1e-4,
     max_steps: int = 2000,
-    start: Plan | Float[Tensor, "*batch n"] | None = None,
-    on_failure: Literal["warn", "raise", "return"] = "warn",
+    start: Plan | Tensor | None = None,
+    on_failure: str = "warn",
 ) -> Plan:
     """Solve a regularised transport problem and return its plan.
 
@@ -95,7 +93,7 @@ def balanced_assignment(
     tolerance: float = 1e-3,
     max_steps: int = 1000,
     start: Plan | Tensor | None = None,
-    on_failure: Literal["warn", "raise", "return"] = "warn",
+    on_failure: str = "warn",
 ) -> Plan:
     """Assign data to codes at least cost with both marginals fixed: ``argmin <A, r> + epsilon I(c; x)``.
 

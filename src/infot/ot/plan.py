@@ -3,7 +3,6 @@
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -186,15 +185,15 @@ class Plan:
         masses = weights.unsqueeze(-1) * batch.column_weights.unsqueeze(-2) * r
         return (masses * safe_log(r)).sum((-2, -1))
 
-    def mutual_information(self, block: Literal["code", "latent"] = "code") -> Float[Tensor, "*batch"]:
+    def mutual_information(self, block: str = "code") -> Float[Tensor, "*batch"]:
         """Return the information in nats that the code, or the whole latent, carries about the data."""
         return self._out(self._information(block))
 
-    def conditional_information(self, block: Literal["code"] = "code") -> Float[Tensor, "*batch"]:
+    def conditional_information(self, block: str = "code") -> Float[Tensor, "*batch"]:
         """Return ``I(e; x | c)`` in nats: what the noise says about the data once the code is known."""
         return self._out(self._information("latent") - self._information(block))
 
-    def conditional(self, given: Literal["data", "latent"] = "data") -> Float[Tensor, "*batch n m"]:
+    def conditional(self, given: str = "data") -> Float[Tensor, "*batch n m"]:
         """Return ``pi(z | x)``, whose columns sum to one, or with ``given="latent"`` ``pi(x | z)``, whose rows do."""
         if given not in ("data", "latent"):
             raise ProblemError(f"expected given='data' or 'latent', got {given!r}")
@@ -219,7 +218,7 @@ class Plan:
             return self._out(cost)
         return self._out(cost - _spread(self.solution.perturbation, cost.shape[-2]))
 
-    def report(self, on_failure: Literal["warn", "raise", "return"], tolerance: float) -> "Plan":
+    def report(self, on_failure: str, tolerance: float) -> "Plan":
         """Return the plan, after warning or raising if it missed its tolerance.
 
         Raises:

@@ -38,10 +38,10 @@ class OTProblem:
         1.0
     """
 
-    cost: Float[Tensor, "*batch n m"]
+    cost: Tensor
     regulariser: Regulariser
-    a: Float[Tensor, "*batch n"] | None = None
-    b: Float[Tensor, "*batch m"] | None = None
+    a: Tensor | None = None
+    b: Tensor | None = None
     blocks: Blocks | None = None
 
     def __post_init__(self) -> None:
@@ -61,8 +61,8 @@ class OTProblem:
     @classmethod
     def from_points(
         cls,
-        x: Float[Tensor, "*batch n d"],
-        y: Float[Tensor, "*batch m d"],
+        x: Tensor,
+        y: Tensor,
         *,
         regulariser: Regulariser,
         cost: Cost | None = None,

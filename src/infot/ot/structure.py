@@ -1,8 +1,8 @@
 """The structured regulariser: entropic smoothing with a rebate on the information that the code carries.
 
 With blocks ``z = (c, e)`` the charge is ``epsilon I(e; x | c) + epsilon_code I(c; x)``; with ordered blocks
-``z = (c_1, ..., c_d, e)`` it is ``sum_k epsilon_k I(c_k; x | c_<k) + epsilon I(e; x | c)``. Both are solved exactly by a
-nested soft minimum (method, sections 2 to 4).
+``z = (c_1, ..., c_d, e)`` it is ``sum_k epsilon_k I(c_k; x | c_<k) + epsilon I(e; x | c)``. Both are solved exactly by
+a nested soft minimum (method, sections 2 to 4).
 """
 
 import math
@@ -69,6 +69,7 @@ class Nest:
         epsilon: Price of a nat through the noise.
         conditionals: For each code block its weights given the blocks before it, ``(B, K_1, ..., K_k)``.
         noise: Weights of the noise given the code, ``(B, K, n / K)``.
+        code_weights: Weights of the codes, ``(B, K)``.
     """
 
     sizes: tuple[int, ...]
@@ -76,27 +77,42 @@ class Nest:
     epsilon: float
     conditionals: tuple[Tensor, ...]
     noise: Float[Tensor, "B K m"]
+    code_weights: Float[Tensor, "B K"]
 
     @classmethod
-    def of(cls, regulariser: "Entropic | Structured", a: Float[Tensor, "B n"]) -> "Nest":
-        """Split the weights of the latents along the blocks of a regulariser."""
-        if isinstance(regulariser, Entropic):
-            return cls((), (), regulariser.epsilon, (), a.unsqueeze(1))
-        sizes = regulariser.blocks.code
+    def of(
+        cls, regulariser: "Entropic | Structured", a: Float[Tensor, "B n"], blocks: Blocks | None = None
+    ) -> "Nest":
+        """Split the weights of the latents along the blocks of a regulariser.
+
+        Args:
+            regulariser: Entropic or structured.
+            a: Weights of the latents.
+            blocks: Codes of an entropic problem, which then cost the same as the noise.
+        """
+        if isinstance(regulariser, Structured):
+            sizes, epsilons, epsilon = (
+                regulariser.blocks.code,
+                regulariser.epsilons_code,
+                regulariser.base.epsilon,
+            )
+        elif blocks is not None:
+            sizes, epsilons, epsilon = (
+                (blocks.n_codes, blocks.n_noise),
+                (regulariser.epsilon,),
+                regulariser.epsilon,
+            )
+        else:
+            return cls((), (), regulariser.epsilon, (), a.unsqueeze(1), a.sum(-1, keepdim=True))
         weights = a.reshape(-1, *sizes)
         conditionals = []
         while weights.ndim > 1:
             total = weights.sum(-1, keepdim=True)
             conditionals.append(torch.where(total > 0, weights / total, 1 / weights.shape[-1]))
             weights = total.squeeze(-1)
-        noise = conditionals[0].reshape(a.shape[0], regulariser.blocks.n_codes, -1)
-        return cls(
-            sizes[:-1],
-            regulariser.epsilons_code,
-            regulariser.base.epsilon,
-            tuple(reversed(conditionals[1:])),
-            noise,
-        )
+        noise = conditionals[0].reshape(a.shape[0], -1, sizes[-1])
+        codes = a.reshape(a.shape[0], -1, sizes[-1]).sum(-1)
+        return cls(sizes[:-1], epsilons, epsilon, tuple(reversed(conditionals[1:])), noise, codes)
 
     @property
     def n_codes(self) -> int:

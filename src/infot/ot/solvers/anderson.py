@@ -1,13 +1,13 @@
 """Anderson acceleration of a fixed-point iteration, item by item of a batch, with a fall-back to the plain step."""
 
-import torch
-from jaxtyping import Bool, Float
-from torch import Tensor
+from typing import Any
+
+from infot.numerics import namespace
 
 __all__ = ["Anderson"]
 
 _GROWTH = 2.0
-_RIDGE = 1e-10
+_RIDGE = 1e-7
 
 
 class Anderson:
@@ -15,27 +15,24 @@ class Anderson:
 
     The next point combines the last points so that their steps cancel as well as possible in weighted least squares
     (Anderson 1965; Walker and Ni, SIAM J. Numer. Anal. 49(4), 2011, "type II"). A point whose error is more than twice
-    the last accepted one is thrown away and the plain step is taken instead.
+    the last accepted one is thrown away and the plain step is taken instead. Arrays are those of inner loops.
 
     Args:
         memory: How many differences are kept; 0 turns acceleration off.
-        weights: Weights of the least squares.
+        weights: Weights of the least squares, ``(B, n)``.
     """
 
-    def __init__(self, memory: int, weights: Float[Tensor, "B n"]) -> None:
-        batch, n = weights.shape
+    def __init__(self, memory: int, weights: Any) -> None:
         self.memory = memory
-        self._root = weights.sqrt()
-        self._dx = weights.new_zeros(batch, memory, n)
-        self._dr = weights.new_zeros(batch, memory, n)
+        self._xp = namespace(weights)
+        self._root = self._xp.sqrt(weights)
+        empty = 0 * weights[:, None].repeat(max(memory, 1), 1)
+        self._moves, self._turns = empty, empty + 0
         self._position = 0
-        self._last: tuple[Tensor, Tensor, Tensor] | None = None
-        self._eye = torch.eye(memory, dtype=torch.float64, device=weights.device)
+        self._last: tuple[Any, Any, Any] | None = None
 
-    def next(
-        self, x: Float[Tensor, "B n"], step: Float[Tensor, "B n"], error: Float[Tensor, " B"]
-    ) -> Float[Tensor, "B n"]:
-        """Return the next point after evaluating ``step`` and ``error`` at ``x``."""
+    def next(self, x: Any, step: Any, error: Any) -> Any:
+        """Return the next point after evaluating ``step`` and ``error`` at ``x``; the error is ``(B,)``."""
         plain = x + step
         if self.memory == 0:
             return plain
@@ -47,28 +44,32 @@ class Anderson:
         if bool(rejected.any()):
             return self._fall_back(x, step, error, rejected)
         slot = self._position % self.memory
-        self._dx[:, slot], self._dr[:, slot] = x - last_x, (step - last_step) * self._root
+        turn = step - last_step
+        self._moves[:, slot] = x - last_x + turn
+        self._turns[:, slot] = turn * self._root
         self._position += 1
         self._last = (x, step, error)
         return plain - self._correction(step)
 
-    def _correction(self, step: Tensor) -> Tensor:
-        gram = (self._dr @ self._dr.mT).double()
-        target = (self._dr @ (step * self._root).unsqueeze(-1)).double()
-        scale = gram.diagonal(dim1=-2, dim2=-1).amax(-1).clamp_min(torch.finfo(torch.float64).tiny)
-        weights = torch.linalg.solve(
-            gram / scale[:, None, None] + _RIDGE * self._eye, target / scale[:, None, None]
-        )
-        weights = weights.to(step.dtype).mT
-        unweighted = self._dx + self._dr / self._root.clamp_min(torch.finfo(step.dtype).tiny).unsqueeze(1)
-        return (weights @ unweighted).squeeze(1)
+    def _correction(self, step: Any) -> Any:
+        """Return the combination of moves whose turns best explain the step."""
+        xp, held = self._xp, min(self._position, self.memory)
+        turns = self._turns[:, :held]
+        gram = turns @ turns.mT
+        target = turns @ (step * self._root)[..., None]
+        index = range(held)
+        scale = xp.amax(gram[:, index, index], -1)[:, None, None] + 1e-30
+        gram = gram / scale
+        gram[:, index, index] += _RIDGE
+        weights = xp.linalg.solve(gram, target / scale)
+        return (weights.mT @ self._moves[:, :held])[:, 0]
 
-    def _fall_back(self, x: Tensor, step: Tensor, error: Tensor, rejected: Bool[Tensor, " B"]) -> Tensor:
+    def _fall_back(self, x: Any, step: Any, error: Any, rejected: Any) -> Any:
         """Forget the history of the rejected items and take their last plain step; others take their plain step."""
         assert self._last is not None
         last_x, last_step, _ = self._last
-        self._dx[rejected], self._dr[rejected] = 0, 0
-        mask = rejected.unsqueeze(-1)
-        held = torch.where(rejected, torch.inf, error)
-        self._last = (torch.where(mask, last_x, x), torch.where(mask, last_step, step), held)
-        return torch.where(mask, last_x + last_step, x + step)
+        self._moves[rejected], self._turns[rejected] = 0, 0
+        where, mask = self._xp.where, rejected[..., None]
+        held = where(rejected, error + float("inf"), error)
+        self._last = (where(mask, last_x, x), where(mask, last_step, step), held)
+        return where(mask, last_x + last_step, x + step)

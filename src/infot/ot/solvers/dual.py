@@ -84,7 +84,9 @@ class SemiDual(Solver):
         history = _History(self.memory)
         first_scale = _first_scale(problem)
         n_steps = torch.zeros(f.shape[0], dtype=torch.long, device=f.device)
-        for step in range(1, max_steps + 1):
+        step = 0
+        while True:
+            step += 1
             error = point.gradient.abs().sum(-1)
             n_steps = first_steps(n_steps, step, error <= tolerance)
             if step == max_steps or bool(((error <= tolerance) | ~error.isfinite()).all()):

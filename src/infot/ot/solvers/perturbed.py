@@ -1,8 +1,8 @@
 """The loop "perturb the cost, solve ordinary optimal transport, repeat" (method, section 3).
 
-The rebate ``-lambda KL(pi_cx | zeta_c x nu)`` is concave in the plan; replaced by its tangent at the current plan it is a
-perturbation ``-lambda log r(c, x)`` of the ground cost. Each turn solves the entropic problem with the perturbed cost and
-so lowers the objective. It is the only route for ``epsilon_code <= 0``, where it ends in a stationary point.
+The rebate ``-lambda KL(pi_cx | zeta_c x nu)`` is concave in the plan; replaced by its tangent at the current plan it is
+a perturbation ``-lambda log r(c, x)`` of the ground cost. Each turn solves the entropic problem with the perturbed cost
+and so lowers the objective. It is the only route for ``epsilon_code <= 0``, where it ends in a stationary point.
 """
 
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from infot.numerics import safe_log
 from infot.ot.plan import Plan, Solution
 from infot.ot.problem import OTProblem
 from infot.ot.solvers.base import Solver, first_steps, statuses_of
-from infot.ot.solvers.fixed_point import fixed_point
+from infot.ot.solvers.fixed_point import FixedPoint, fixed_point
 from infot.ot.structure import Nest, Structured
 
 __all__ = ["PerturbedCostLoop"]
@@ -32,6 +32,16 @@ class PerturbedCostLoop(Solver):
 
     memory: int = 6
     inner_steps: int = 1000
+
+    def _inner(self, tolerance: float) -> FixedPoint:
+        return FixedPoint(
+            memory=self.memory,
+            factor=4.0,
+            from_epsilon=0.02,
+            tolerance=tolerance,
+            max_steps=self.inner_steps,
+            name="Sinkhorn",
+        )
 
     def solve(
         self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Tensor | None
@@ -51,16 +61,12 @@ class PerturbedCostLoop(Solver):
         perturbation = problem.cost.new_zeros(problem.cost.shape[0], nest.n_codes, problem.cost.shape[-1])
         f, masses = start, None
         n_steps = torch.zeros(problem.cost.shape[0], dtype=torch.long, device=problem.cost.device)
-        for step in range(1, max_steps + 1):
+        step = 0
+        while True:
+            step += 1
             spread = perturbation.repeat_interleave(problem.cost.shape[-2] // nest.n_codes, dim=1)
             solution = fixed_point(
-                replace(plain, cost=problem.cost - spread),
-                regulariser.base,
-                memory=self.memory,
-                tolerance=tolerance,
-                max_steps=self.inner_steps,
-                start=f,
-                solver="",
+                replace(plain, cost=problem.cost - spread), regulariser.base, self._inner(tolerance), f
             )
             f, previous = solution.f, masses
             plan = Plan(problem, replace(solution, perturbation=perturbation))
@@ -89,8 +95,8 @@ def _code_masses(plan: Plan, nest: Nest) -> Tensor:
 def _perturbation(regulariser: Structured, nest: Nest, plan: Plan) -> Tensor:
     """Return the tangent of the rebates: the sum over code blocks of the drop in price times the log-density so far.
 
-    ``sum_k epsilon_k I(c_k; x | c_<k)`` equals ``epsilon I(z; x)`` less, for each depth k, the rise of the price after it
-    times ``I(c_<=k; x)``.
+    ``sum_k epsilon_k I(c_k; x | c_<k)`` equals ``epsilon I(z; x)`` less, for each depth k, the rise of the price after
+    it times ``I(c_<=k; x)``.
     """
     level = plan._code_density
     level = level.reshape(level.shape[0], *nest.sizes, level.shape[-1])
