@@ -208,3 +208,9 @@ def test_the_report_does_without_torch() -> None:
         "import sys, infot.report; sys.exit(any(m in sys.modules for m in ('torch', 'matplotlib', 'scipy')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_commands_on_the_page_can_be_pasted(make_ring: Callable[..., Path], tmp_path: Path) -> None:
+    run = make_ring(tmp_path / "my run")
+    content = write_report([run], tmp_path / "report.html").read_text()
+    assert f"--config '{run}/config.yaml' --run '{run}-again'" in content

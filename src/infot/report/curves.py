@@ -12,10 +12,7 @@ from infot.report.record import Run
 
 __all__ = ["overlaid_curves", "run_curves"]
 
-LOSS = Chart(
-    "Loss",
-    "What training lowers: the cost of matching generated points with data, less what is due to chance.",
-)
+LOSS = Chart("Loss", "What training lowers: above all, the cost of matching generated points with data.")
 INFORMATION = Chart(
     "Information under the plan",
     "Nats that code and noise tell about the data matched with them. The code should rise towards its limit.",

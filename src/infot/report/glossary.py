@@ -37,8 +37,7 @@ METRICS: dict[str, Term] = {
     ),
     "high_quality": Term(
         "High-quality samples",
-        "Share of samples within three standard deviations of a mode. True data has 98.9 %; more means "
-        "shrunken modes.",
+        "Share of samples as near to a mode as 98.9 % of true data are. A larger share means shrunken modes.",
         "share",
     ),
     "reverse_kl": Term(
@@ -50,8 +49,14 @@ METRICS: dict[str, Term] = {
     "variance_ratio_mean": Term(
         "Width of the modes", "Variance of the good samples of a mode over that of the data; 1 is right."
     ),
-    "variance_ratio_min": Term("Width of the narrowest mode", "The same for the mode that shrank most."),
-    "variance_ratio_max": Term("Width of the widest mode", "The same for the mode that spread most."),
+    "variance_ratio_min": Term(
+        "Width of the narrowest mode",
+        "Variance of good samples over that of the data, in the mode that shrank most.",
+    ),
+    "variance_ratio_max": Term(
+        "Width of the widest mode",
+        "Variance of good samples over that of the data, in the mode that spread most.",
+    ),
     "code_axis_cosine": Term(
         "Code on its axis (|cos|)",
         "How well each continuous code follows its own principal axis of the data; 1 is exactly along it.",
@@ -73,6 +78,12 @@ METRICS: dict[str, Term] = {
     ),
     "code_nmi": Term(
         "Code–mode NMI", "How much code and mode tell about each other: 0 nothing, 1 everything."
+    ),
+    "mode_entropy_given_code": Term(
+        "Modes within a code", "How uncertain the mode is once the code is known; 0 is certain.", "nats"
+    ),
+    "code_entropy_given_mode": Term(
+        "Codes within a mode", "How uncertain the code is once the mode is known; 0 is certain.", "nats"
     ),
     "noise_nmi": Term("Noise–mode NMI", "What the noise tells about the mode; it should tell nothing."),
     "plan_information": Term(
@@ -114,6 +125,7 @@ HEADLINES = (
     "reverse_kl",
     "code_nmi",
     "noise_nmi",
+    "variance_ratio_mean",
     "code_axis_cosine",
     "noise_axis_cosine",
     "mig",
@@ -153,7 +165,8 @@ WORDS: tuple[tuple[str, str], ...] = (
     (
         "ε and ε_c",
         "The prices that the plan pays for each nat through the noise (ε) and through the code (ε_c). A "
-        "code that is cheaper than the noise is used first: this is what makes it informative.",
+        "low price of the code lets the plan settle on one code for each data point: this is what makes "
+        "the code informative.",
     ),
     (
         "Floor and ceiling",

@@ -1,5 +1,6 @@
 """The part of the page about one run."""
 
+import shlex
 from dataclasses import dataclass
 
 from infot.report import images, vectors
@@ -136,8 +137,8 @@ def _training(run: Run, detail: Detail) -> Part:
 
 
 def _making(run: Run) -> Part:
-    again = f"infot train --config {run.path}/config.yaml --run {run.path}-again"
-    pieces = [
+    again = shlex.join(["infot", "train", "--config", f"{run.path}/config.yaml", "--run",
+    f"{run.path}-again"]) pieces = [
         element(
             "p", "To repeat this run (on another machine, save the configuration below as config.yaml first):"
         ),
@@ -146,7 +147,7 @@ def _making(run: Run) -> Part:
     if run.status in ("interrupted", "unfinished"):
         pieces += [
             element("p", "To go on with it:"),
-            element("pre", element("code", f"infot resume {run.path}"), class_="command"),
+            element("pre", element("code", shlex.join(["infot", "resume", str(run.path)])), class_="command"),
         ]
     summary = element("summary", "The whole configuration")
     pieces.append(
