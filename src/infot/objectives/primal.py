@@ -18,6 +18,7 @@ ONSET_RAMP = 0.1  # share of training over which a noise coordinate comes into p
 CODER_SAMPLE = 4096  # data points on which the coder's potential is solved
 CODER_TOLERANCE = 1e-4  # L1 marginal error of that solve
 SCORE_CHUNK = 256  # data points scored at once outside training
+RIGID = 10.0  # relaxation at which frequencies as good as keep the prior
 NEGLIGIBLE = 0.02  # codes of smaller probability give a datum no gradient
 
 
@@ -75,6 +76,8 @@ class PrimalPlan(Objective):
         epsilon_code: Price of a nat through the code, relative to ``cost_scale``, over progress.
         onsets: Progress at which each noise coordinate comes into play, shape ``(noise_dim,)``; all from the start if
             omitted.
+        relaxation: Price of a nat by which the code frequencies of one batch leave the prior, relative to
+            ``cost_scale``; every batch keeps the prior if None.
         tolerance: L1 marginal error of the assignment.
         max_steps: Limit on the steps of the assignment's solver.
 
@@ -92,6 +95,7 @@ class PrimalPlan(Objective):
         epsilon: Schedule,
         epsilon_code: Schedule,
         onsets: Tensor | None = None,
+        relaxation: float | None = None,
         tolerance: float = 1e-2,
         max_steps: int = 100,
     ) -> None:
@@ -105,6 +109,7 @@ class PrimalPlan(Objective):
         self.cost_scale = cost_scale
         self.epsilon, self.epsilon_code = epsilon, epsilon_code
         self.code_values, self.code_weights = latents.code_values(), latents.code_weights()
+        self.relaxation = relaxation
         self.tolerance, self.max_steps = tolerance, max_steps
 
     def parameters_of(self, player: str, nets: nn.ModuleDict) -> list[nn.Parameter]:
@@ -145,12 +150,17 @@ class PrimalPlan(Objective):
         return loss, {name: value.detach() for name, value in info.items()}
 
     def _assign(self, scores: Float[Tensor, "k n"], epsilon_code: float) -> ot.Plan:
+        """Assign the batch to codes, as often as the batch seems to hold them, drawn towards the prior."""
+        prior = self.code_weights.to(scores)
+        rho = self.cost_scale * (RIGID if self.relaxation is None else self.relaxation)
+        frequencies = ot.relaxed_frequencies(scores, prior, epsilon=epsilon_code, rho=rho).to(scores)
         return ot.balanced_assignment(
             scores,
-            self.code_weights.to(scores),
+            prior if self.relaxation is None else frequencies,
             epsilon=epsilon_code,
             tolerance=self.tolerance,
             max_steps=self.max_steps,
+            start=-rho * (frequencies / prior).log(),
             on_failure="return",
         )
 
