@@ -1,4 +1,4 @@
-"""The page as a whole: what stands on it, that it is self-contained, that it is written whole or not at all."""
+"""The page as a whole: what stands on it, that it is self-contained, that it is written whole or not."""
 
 import json
 import re
@@ -214,3 +214,14 @@ def test_commands_on_the_page_can_be_pasted(make_ring: Callable[..., Path], tmp_
     run = make_ring(tmp_path / "my run")
     content = write_report([run], tmp_path / "report.html").read_text()
     assert f"--config '{run}/config.yaml' --run '{run}-again'" in content
+
+
+def test_runs_on_different_data_are_shown_at_a_glance(
+    ring_run: Path, digits_run: Path, tmp_path: Path
+) -> None:
+    content, outline = read(write_report([ring_run, digits_run], tmp_path / "report.html"))
+    assert outline.headings(content)[:4] == ["ring8 and digits", "At a glance", "ring8", "digits"]
+    start = content[content.index("At a glance") : content.index('id="run-1"')]
+    assert "8 of 8 modes of ring8" in start
+    assert "Ten codes, learned from digits" in start
+    assert "Templates of codes 5 to 9." in start

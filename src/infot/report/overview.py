@@ -16,6 +16,7 @@ from infot.report.palette import colour
 from infot.report.record import Run
 from infot.report.scales import duration
 from infot.report.tables import simple_table
+from infot.report.words import lead_sentence
 
 __all__ = ["overview", "run_names"]
 
@@ -33,11 +34,13 @@ def run_names(runs: Sequence[Run]) -> list[str]:
 
 
 def overview(runs: Sequence[Run], names: Sequence[str]) -> Markup:
-    """Set runs beside each other, one block for each data set."""
+    """Set runs beside each other: a block for each data set, or a card for each run where none share data."""
     blocks: dict[str, list[_Entry]] = {}
     for k, (run, name) in enumerate(zip(runs, names, strict=True), start=1):
         members = blocks.setdefault(run.data_name, [])
         members.append(_Entry(run, name, f"#run-{k}", colour(len(members))))
+    if len(blocks) == len(runs):
+        return _glance([entry for members in blocks.values() for entry in members])
     pieces = [element("h2", "Side by side", id="overview")]
     for data, members in blocks.items():
         title = [element("h3", data)] if len(blocks) > 1 else []
@@ -53,6 +56,17 @@ class _Entry:
     name: str
     address: str
     colour: str
+
+
+def _glance(entries: Sequence[_Entry]) -> Markup:
+    """Show a card for each run: what it draws and its result in a sentence."""
+    shown = []
+    for entry in entries:
+        name = element("h3", element("a", entry.name, href=entry.address))
+        sentence = element("p", lead_sentence(entry.run), class_="note")
+        shown.append(element("div", _thumbnail(entry.run) or "", name, sentence, class_="card"))
+    title = element("h2", "At a glance", id="overview")
+    return element("section", title, element("div", *shown, class_="glance"), class_="run")
 
 
 def _block(entries: Sequence[_Entry]) -> list[Markup]:

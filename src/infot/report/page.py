@@ -45,7 +45,7 @@ def render(runs: Sequence[Run]) -> str:
     """Build the page as text."""
     names = run_names(runs)
     detail = Detail.of_runs(len(runs))
-    title = f"{runs[0].data_name} · {runs[0].method}" if len(runs) == 1 else f"{len(runs)} runs compared"
+    title = f"{runs[0].data_name} · {runs[0].method}" if len(runs) == 1 else _several(runs)
     body = [_header(runs, names, title)]
     if len(runs) > 1:
         body.append(overview(runs, names))
@@ -86,9 +86,8 @@ def _header(runs: Sequence[Run], names: Sequence[str], title: str) -> Markup:
         )
     methods = dict.fromkeys(run.method for run in runs)
     data = dict.fromkeys(run.data_name for run in runs)
-    told = (
-        f"{len(runs)} runs of {_list(list(methods))} on {_list(list(data))}: side by side, then one by one."
-    )
+    first = "at a glance" if len(data) == len(runs) else "side by side"
+    told = f"{len(runs)} runs of {_list(list(methods))} on {_list(list(data))}: {first}, then one by one."
     links = [element("li", element("a", name, href=f"#run-{k}")) for k, name in enumerate(names, start=1)]
     return element(
         "header",
@@ -97,6 +96,12 @@ def _header(runs: Sequence[Run], names: Sequence[str], title: str) -> Markup:
         element("p", told, class_="lead"),
         element("nav", element("ul", *links), aria_label="Runs"),
     )
+
+
+def _several(runs: Sequence[Run]) -> str:
+    """Title a page of several runs: by their data where no two share them, by their number otherwise."""
+    data = dict.fromkeys(run.data_name for run in runs)
+    return _list(list(data)) if len(data) == len(runs) <= 4 else f"{len(runs)} runs compared"
 
 
 def _words() -> Markup:

@@ -137,12 +137,12 @@ def _training(run: Run, detail: Detail) -> Part:
 
 
 def _making(run: Run) -> Part:
-    again = shlex.join(["infot", "train", "--config", f"{run.path}/config.yaml", "--run",
-    f"{run.path}-again"]) pieces = [
+    repeat = ["infot", "train", "--config", f"{run.path}/config.yaml", "--run", f"{run.path}-again"]
+    pieces = [
         element(
             "p", "To repeat this run (on another machine, save the configuration below as config.yaml first):"
         ),
-        element("pre", element("code", again), class_="command"),
+        element("pre", element("code", shlex.join(repeat)), class_="command"),
     ]
     if run.status in ("interrupted", "unfinished"):
         pieces += [
