@@ -82,7 +82,9 @@ def test_several_runs_fit_a_narrow_screen(make_ring: Callable[..., Path], tmp_pa
 
 def test_the_page_sends_no_request(ring_run: Path, digits_run: Path, tmp_path: Path) -> None:
     page = write_report([ring_run, digits_run], tmp_path / "report.html")
-    assert measured(page, tmp_path)["requests"] == 0
+    seen = measured(page, tmp_path)
+    assert seen["requests"] == 0
+    assert seen["wide"] == 400
     foreign = '<img src="http://localhost:9/x.png" alt="">'  # what the measurement would show if it did
     assert measured(page, tmp_path, addition=foreign)["requests"] == 1
 
