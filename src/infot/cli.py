@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe has left, as `head` does
         sys.stderr.close()
         return 0
-    except Exception as error:  # noqa: BLE001 - the last stop before the user
+    except Exception as error:
         code, message = UNEXPECTED, f"unexpected {type(error).__name__}: {error}; --debug shows where"
     if debug:
         traceback.print_exc()

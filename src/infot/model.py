@@ -4,7 +4,7 @@ import math
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -77,6 +77,7 @@ class TrainedModel:
         nets: The networks, in evaluation mode.
         coder: Reads codes off the plan, or None where the objective has none.
         data: Shape and scaling of the data.
+        steps: Number of steps trained.
     """
 
     config: RunConfig
@@ -84,7 +85,7 @@ class TrainedModel:
     nets: nn.ModuleDict
     coder: Coder | None
     data: DataShape
-    metrics: Mapping[str, float] = field(default_factory=dict)
+    steps: int = 0
 
     @property
     def device(self) -> torch.device:
@@ -210,9 +211,7 @@ class TrainedModel:
                 write_tensors(
                     fresh / "weights.safetensors", self._tensors(), self._facts(), notes=fresh / "config.json"
                 )
-                write_text(
-                    fresh / "README.md", model_card(self.config, self.data.shape, metrics or self.metrics)
-                )
+                write_text(fresh / "README.md", self._card(metrics or {}))
                 if folder.exists():
                     folder.rename(old)
                 fresh.rename(folder)
@@ -240,6 +239,7 @@ class TrainedModel:
         try:
             config = config_from_plain(stored.facts["config"])
             data = _data_shape(stored.facts["data"], stored.tensors)
+            steps = int(stored.facts["steps"])
         except (ConfigError, KeyError, TypeError) as error:
             raise CheckpointError(f"{path / 'config.json'} does not describe a model: {error}") from error
         with torch.random.fork_rng(devices=[]):  # building draws weights that are overwritten at once
@@ -248,9 +248,7 @@ class TrainedModel:
         nets.requires_grad_(False).eval()
         parts = _group("coder", stored.tensors)
         coder = build_coder(config, nets, parts).eval() if parts else None
-        return cls(
-            config, build_latents(config, data.shape), nets, coder, data, stored.facts.get("metrics", {})
-        ).to(device)
+        return cls(config, build_latents(config, data.shape), nets, coder, data, steps).to(device)
 
     def _coder(self) -> Coder:
         if self.coder is None:
@@ -281,9 +279,24 @@ class TrainedModel:
             tensors |= {"scaling/mean": self.data.scaling.mean, "scaling/std": self.data.scaling.std}
         return tensors
 
+    def _card(self, metrics: Mapping[str, float]) -> str:
+        return model_card(
+            self.config,
+            shape=self.data.shape,
+            noise_dim=self.latents.noise_dim,
+            steps=self.steps,
+            metrics=metrics,
+        )
+
     def _facts(self) -> dict[str, Any]:
         data = {"kind": self.data.kind, "shape": self.data.shape, "feature_names": self.data.feature_names}
-        return {"format": FORMAT, "version": VERSION, "data": data, "config": config_to_plain(self.config)}
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "data": data,
+            "steps": self.steps,
+            "config": config_to_plain(self.config),
+        }
 
 
 def load(folder: Path | str, device: torch.device | str = "cpu") -> TrainedModel:

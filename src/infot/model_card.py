@@ -8,12 +8,16 @@ from infot.config import RunConfig
 __all__ = ["model_card"]
 
 
-def model_card(config: RunConfig, shape: tuple[int, ...], metrics: Mapping[str, float]) -> str:
+def model_card(
+    config: RunConfig, *, shape: tuple[int, ...], noise_dim: int, steps: int, metrics: Mapping[str, float]
+) -> str:
     """Return the text of a model's ``README.md``.
 
     Args:
         config: The configuration of the run.
         shape: Shape of a data point.
+        noise_dim: Number of noise dimensions.
+        steps: Number of steps trained.
         metrics: Headline metrics; may be empty.
     """
     latent = config.latent
@@ -32,10 +36,10 @@ through the code cheap and through the noise dear.
 |---|---|
 | data | {config.data.name}, shape {" x ".join(map(str, shape))} |
 | code | {", ".join(blocks)} |
-| noise | {latent.noise} normal |
+| noise | {noise_dim} normal |
 | generator | {config.model.generator} |
 | method | {config.objective.method}, {config.objective.plan} plan |
-| training | {config.training.steps} steps of {config.training.batch_size}, seed {config.seed} |
+| training | {steps} steps of {config.training.batch_size}, seed {config.seed} |
 {results}
 ## Use
 

@@ -127,5 +127,5 @@ def test_grids_while_training_change_nothing(
     assert sorted(file.name for file in tmp_path.iterdir()) == [
         "step-00000008.png", "step-00000016.png", "step-00000020.png",
     ]  # fmt: skip
-    run.state.ema["generator"] = run.state.ema["generator"].inner
+    run.state.ema["generator"] = run.state.ema.get_submodule("generator.inner")
     assert_equal_states(run.state, toy_run().train())

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.linalg import LinAlgError  # pyright: ignore[reportPrivateImportUsage]
 
-from infot.errors import NumericalError
+from infot.errors import NumericalError, ProblemError
 from infot.objectives.base import Batch
 from infot.random import Streams
 from infot.training import Callback, Schedule, TrainState
@@ -139,6 +140,35 @@ def test_a_non_finite_value_ends_training_before_a_weight_is_touched(
     assert watched.seen == [1, 2, 3, 4, 5, 6]
     assert (watched.finished, watched.closed) == (0, 1)
     assert all(bool(torch.isfinite(p).all()) for p in run.state.nets.parameters())
+
+
+class Refusing(ToyObjective):
+    def __init__(self, step: int, error: Exception) -> None:
+        self.at = (step - 1) / 20
+        self.error = error
+
+    def loss(
+        self, player: str, nets: nn.ModuleDict, batch: Batch, streams: Streams
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        if batch.progress >= self.at:
+            raise self.error
+        return super().loss(player, nets, batch, streams)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ProblemError("expected finite costs"), NumericalError("no plan"), LinAlgError("singular")],
+)
+def test_a_solver_that_refuses_what_the_networks_made_means_divergence(
+    toy_run: MakeRun, error: Exception
+) -> None:
+    with pytest.raises(NumericalError, match=rf"step 4: {error} \(player critic\)"):
+        toy_run(objective=Refusing(4, error)).train()
+
+
+def test_a_problem_in_the_first_step_is_the_users(toy_run: MakeRun) -> None:
+    with pytest.raises(ProblemError, match="expected finite costs"):
+        toy_run(objective=Refusing(1, ProblemError("expected finite costs"))).train()
 
 
 def test_on_an_accelerator_the_first_offence_is_noted_and_read_later() -> None:

@@ -39,9 +39,7 @@ __all__ = [
     "with_steps",
 ]
 
-ON_DEVICE_BYTES = (
-    2 << 30
-)  # training sets up to this size are copied to the accelerator once, larger ones batch by batch
+ON_DEVICE_BYTES = 2 << 30  # larger training sets stay on the host and are copied batch by batch
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +159,9 @@ def trained_model(session: Session) -> TrainedModel:
     """Return the averaged networks with the coder, solved on the training data with random streams of its own."""
     nets = session.state.ema
     coder = session.objective.coder(nets, session.training_points(), Streams(session.config.seed))
-    return TrainedModel(session.config, session.latents, nets, coder, DataShape.of(session.dataset))
+    return TrainedModel(
+        session.config, session.latents, nets, coder, DataShape.of(session.dataset), session.state.step
+    )
 
 
 def with_steps(config: RunConfig, steps: int) -> RunConfig:

@@ -5,7 +5,9 @@ from abc import ABC
 from collections.abc import Mapping, Sequence
 
 from torch import Tensor
+from torch.linalg import LinAlgError  # pyright: ignore[reportPrivateImportUsage]
 
+from infot.errors import NumericalError, ProblemError
 from infot.objectives.base import Batch, Objective
 from infot.training.guard import FiniteGuard
 from infot.training.schedule import Schedule
@@ -71,7 +73,7 @@ def fit(
             batch = Batch(points, schedule.progress_at(state.step))
             info: dict[str, Tensor] = {}
             for player in objective.players:
-                loss, logged = objective.loss(player, state.nets, batch, state.streams)
+                loss, logged = _loss(objective, player, state, batch)
                 state.optimisers[player].zero_grad(set_to_none=True)
                 loss.backward(inputs=parameters[player])
                 values = {"loss": loss.detach()} | {name: logged[name] for name in logged if name != "loss"}
@@ -88,3 +90,15 @@ def fit(
         guard.settle()
         for callback in callbacks:
             callback.finish(state)
+
+
+def _loss(
+    objective: Objective, player: str, state: TrainState, batch: Batch
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return the objective's loss; a solver that refuses what the networks gave it means that training diverged."""
+    try:
+        return objective.loss(player, state.nets, batch, state.streams)
+    except (NumericalError, ProblemError, LinAlgError) as error:
+        if state.step == 0 and isinstance(error, ProblemError):
+            raise  # nothing has been trained yet: the problem is in what the user gave
+        raise NumericalError(f"step {state.step + 1}: {error} (player {player})") from error
