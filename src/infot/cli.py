@@ -18,6 +18,7 @@ from typing import Any, TypeVar, get_origin, get_type_hints
 import tyro
 
 from infot.commands import arguments
+from infot.commands.messages import say, tell
 from infot.config_checks import check_config
 from infot.config_file import load_config, nearest, preset_config
 from infot.errors import ConfigError, InfotError
@@ -58,27 +59,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             return _dispatch(argv)
-    except InfotError as error:
-        code, message = error.exit_code, str(error)
-    except KeyboardInterrupt:
-        code, message = INTERRUPTED, "interrupted"
     except BrokenPipeError:  # the reader of a pipe has left, as `head` does
         sys.stderr.close()
         return 0
-    except Exception as error:
-        code, message = UNEXPECTED, f"unexpected {type(error).__name__}: {error}; --debug shows where"
-    if debug:
-        traceback.print_exc()
-    print(f"infot: {message}", file=sys.stderr)
-    return code
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last stop before the user
+        if debug:
+            traceback.print_exception(error)
+        code, message = _verdict(error)
+        tell(f"infot: {message}")
+        return code
+
+
+def _verdict(error: BaseException) -> tuple[int, str]:
+    """Return the exit code and the sentence for an error."""
+    if isinstance(error, InfotError):
+        return error.exit_code, str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED, "interrupted"
+    return UNEXPECTED, f"unexpected {type(error).__name__}: {error}; --debug shows where"
 
 
 def _dispatch(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
-        print(_overview())
+        say(_overview())
         return 0 if argv else ConfigError.exit_code
     if argv[0] == "--version":
-        print(f"infot {version('infot')}")
+        say(f"infot {version('infot')}")
         return 0
     name, rest = argv[0], argv[1:]
     if name not in COMMANDS:
@@ -200,4 +206,4 @@ def _overview() -> str:
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
-    print(f"infot: {category.__name__}: {message}", file=sys.stderr)
+    tell(f"infot: {category.__name__}: {message}")

@@ -59,7 +59,7 @@ def check_config_with_data(config: RunConfig, *, shape: tuple[int, ...], n: int)
 
 def _data(data: DataConfig) -> Iterator[str]:
     if data.name == "file" and data.path is None:
-        yield "data.path: missing; the data set `file` needs --data PATH (a folder of images, .npz/.npy, IDX or a table)"
+        yield "data.path: missing; the data set `file` needs --data PATH (image folder, .npz/.npy, IDX or table)"
     if data.path is not None and data.name not in PATH_DATA:
         yield f"data.path: {data.name} is made or shipped by infot and reads no file; use --data.name file, or no path"
     if data.image_size is not None and data.image_size < 2:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.linalg import LinAlgError  # pyright: ignore[reportPrivateImportUsage]
+from torch.linalg import LinAlgError  # pyright: ignore[reportAttributeAccessIssue]
 
 from infot.errors import NumericalError, ProblemError
 from infot.objectives.base import Batch

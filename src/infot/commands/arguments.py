@@ -24,7 +24,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class TrainArguments:
-    """Train a model from a preset or a configuration file; any field of the configuration can be changed by its name."""
+    """Train a model from a preset or a configuration file; any field of the configuration can be changed by name."""
 
     preset: Annotated[Positional[str | None], arg(metavar="PRESET")] = None
     """Preset to start from; `infot --help` lists them."""
@@ -35,7 +35,8 @@ class TrainArguments:
     dry_run: bool = False
     """Check configuration and data, do one step, write nothing."""
     data_path: Annotated[Path | None, arg(name="data", metavar="PATH")] = None
-    """Your own data: image folder, .npz/.npy, IDX, .csv/.parquet; sets data.path, and data.name to `file` unless the data set reads a file itself (mnist)."""
+    """Your own data: image folder, .npz/.npy, IDX, .csv/.parquet. Sets data.path, and data.name to `file` unless the
+    data set reads a file itself (mnist)."""
     steps: Annotated[int | None, arg(metavar="INT")] = None
     """Short for --training.steps."""
     max_minutes: Annotated[float | None, arg(metavar="FLOAT")] = None
@@ -112,7 +113,8 @@ class TrainRequest:
 
 @dataclass(frozen=True)
 class ResumeArguments:
-    """Go on with a run after a kill, an interruption or a time limit, or to more steps; the result is the same, bit for bit, as if it had never stopped."""
+    """Go on with a run after a kill, an interruption or a time limit, or to more steps; the result is the same, bit
+    for bit, as if it had never stopped."""
 
     run: Annotated[Positional[Path], arg(metavar="RUN")]
     """Folder of the run."""
@@ -155,7 +157,8 @@ class SampleArguments:
     n: int = 64
     """How many."""
     code: Annotated[tuple[float, ...] | None, arg(metavar="VALUE [VALUE ...]")] = None
-    """Fix the code: an index of a categorical block, a number for each continuous dimension, in the order of the blocks; unset: drawn from the prior."""
+    """Fix the code: an index of a categorical block, a number for each continuous dimension, in the order of the
+    blocks; unset: drawn from the prior."""
     seed: int = 0
     """Seed of codes and noise."""
 
@@ -171,7 +174,7 @@ class EncodeArguments:
     out: Annotated[Path, arg(metavar="FILE")]
     """.npz (arrays: code, posterior, names) or .csv (a row a datum)."""
     route: Literal["plan", "encoder"] | None = None
-    """How the code is read: by the transport plan, or by the encoder where the plan is held by one; unset: as trained."""
+    """How codes are read: by the transport plan, or by the encoder where it holds the plan; unset: as trained."""
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ __all__ = ["headline", "say", "tell"]
 
 def say(text: str) -> None:
     """Print a result."""
-    print(text)
+    sys.stdout.write(f"{text}\n")
 
 
 def tell(text: str) -> None:
     """Print what is going on."""
-    print(text, file=sys.stderr)
+    sys.stderr.write(f"{text}\n")
 
 
 def headline(metrics: Mapping[str, float]) -> str:

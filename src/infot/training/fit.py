@@ -5,7 +5,7 @@ from abc import ABC
 from collections.abc import Mapping, Sequence
 
 from torch import Tensor
-from torch.linalg import LinAlgError  # pyright: ignore[reportPrivateImportUsage]
+from torch.linalg import LinAlgError  # pyright: ignore[reportAttributeAccessIssue]
 
 from infot.errors import NumericalError, ProblemError
 from infot.objectives.base import Batch, Objective

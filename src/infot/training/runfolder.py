@@ -1,12 +1,17 @@
 """The folder of a run: one writer at a time, and never a run on top of another."""
 
 import json
-import os
+import sys
 from pathlib import Path
 from typing import IO, Any
 
 from infot.errors import RunFolderError
 from infot.training.atomic import disk_errors, write_text
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 __all__ = ["RunFolder", "next_run_path"]
 
@@ -162,18 +167,11 @@ def next_run_path(parent: Path, preset: str, seed: int) -> Path:
 
 
 def _try_lock(handle: IO[str]) -> bool:
-    if os.name == "nt":
-        import msvcrt
-
-        try:
-            msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)  # pyright: ignore[reportAttributeAccessIssue]
-        except OSError:
-            return False
-        return True
-    import fcntl
-
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if sys.platform == "win32":
+            msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
     return True

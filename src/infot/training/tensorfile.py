@@ -102,6 +102,7 @@ def load_weights(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     )
     if wrong:
         raise CheckpointError(
-            f"the stored weights belong to another model: {len(wrong)} tensors differ in name or shape, first {wrong[0]}"
+            f"the stored weights belong to another model: {len(wrong)} tensors differ in name or shape, "
+            f"first {wrong[0]}"
         )
     module.load_state_dict(tensors)

@@ -1,0 +1,126 @@
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infot.config import RunConfig
+from infot.config_checks import check_config, check_config_with_data
+from infot.errors import ConfigError
+from infot.presets import PRESETS
+
+
+def changed(field: str, value: Any, preset: str = "ring8") -> RunConfig:
+    """Return a preset with one field, given by its dotted name, changed."""
+    config = PRESETS[preset]
+    section, _, name = field.rpartition(".")
+    if not section:
+        return dataclasses.replace(config, **{name: value})
+    part = dataclasses.replace(getattr(config, section), **{name: value})
+    return dataclasses.replace(config, **{section: part})
+
+
+@pytest.mark.parametrize("name", [name for name in PRESETS if name != "custom"])
+def test_presets_can_be_run(name: str) -> None:
+    check_config(PRESETS[name])
+
+
+def test_the_custom_preset_needs_a_path() -> None:
+    with pytest.raises(ConfigError, match=r"data\.path: missing; .*--data PATH"):
+        check_config(PRESETS["custom"])
+    check_config(changed("data.path", Path("points.npy"), "custom"))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("seed", -1, "seed: expected 0 or more, got -1"),
+        ("data.seed", -1, r"data\.seed: expected at least 0"),
+        ("data.path", Path("x"), r"data\.path: ring8 is made or shipped by infot and reads no file"),
+        ("data.image_size", 1, r"data\.image_size: expected at least 2, got 1"),
+        ("latent.categorical", (8, 1), r"latent\.categorical: size of a block: expected at least 2, got 1"),
+        ("latent.categorical", (), "the code is empty; give one"),
+        ("latent.uniform", -1, r"latent\.uniform: expected at least 0"),
+        ("latent.normal", -2, r"latent\.normal: expected at least 0"),
+        ("latent.noise", 0, r"latent\.noise: expected at least 1"),
+        ("latent.ordered", True, r"latent\.ordered: there is nothing to order"),
+        ("model.width", 1, r"model\.width: expected at least 2"),
+        ("model.depth", 0, r"model\.depth: expected at least 1"),
+        ("model.displacement_grid", 1, r"model\.displacement_grid: expected 0 \(none\) or at least 2"),
+        ("objective.epsilon", (0.1, 0.0), r"objective\.epsilon: expected positive numbers, got 0\.0"),
+        ("objective.epsilon", (float("inf"), 1.0), r"objective\.epsilon: expected positive numbers, got inf"),
+        (
+            "objective.epsilon_code_ratio",
+            (-1.0, 0.1),
+            r"epsilon_code_ratio: expected positive numbers, got -1",
+        ),
+        ("objective.epsilon_code_ratio", (2.0, 0.1), r"epsilon_code_ratio: expected at most 1"),
+        ("objective.relaxation", 0.0, r"objective\.relaxation: expected a positive number or none"),
+        ("objective.deformation_onset", 1.5, r"deformation_onset: expected a share between 0 and 1"),
+        ("objective.anneal", (0.6, 0.2), r"objective\.anneal: expected two shares in order"),
+        ("objective.anneal", (0.0, 1.2), r"objective\.anneal: expected two shares in order"),
+        ("objective.self_structure", (-0.1, 0.2), r"objective\.self_structure: expected two shares in order"),
+        ("objective.noise_per_code", 0, r"objective\.noise_per_code: expected at least 1"),
+        ("objective.codes_per_batch", 1, r"objective\.codes_per_batch: expected at least 2"),
+        ("objective.tolerance", 0.0, r"objective\.tolerance: expected a positive number"),
+        ("objective.max_solver_steps", 0, r"objective\.max_solver_steps: expected at least 1"),
+        ("training.steps", 0, r"training\.steps: expected at least 1, got 0"),
+        ("training.schedule_steps", 0, r"training\.schedule_steps: expected at least 1"),
+        ("training.batch_size", 1, r"training\.batch_size: expected at least 2"),
+        (
+            "training.learning_rate",
+            -1e-3,
+            r"training\.learning_rate: expected a positive number, got -0\.001",
+        ),
+        (
+            "training.learning_rate",
+            float("inf"),
+            r"training\.learning_rate: expected a positive number, got inf",
+        ),
+        ("training.final_learning_rate", -1.0, r"training\.final_learning_rate: expected 0 or more"),
+        ("training.decay_from", 1.5, r"training\.decay_from: expected a share between 0 and 1"),
+        ("training.ema_from", -0.5, r"training\.ema_from: expected a share between 0 and 1"),
+        ("training.adam_betas", (0.5, 1.0), r"training\.adam_betas: expected 0 <= decay < 1, got 1\.0"),
+        ("training.ema_decay", 1.0, r"training\.ema_decay: expected 0 <= decay < 1"),
+        ("training.max_minutes", 0.0, r"training\.max_minutes: expected a positive number"),
+        ("training.log_every", 0, r"training\.log_every: expected at least 1"),
+        ("training.sample_every", 0, r"training\.sample_every: expected at least 1"),
+        ("training.checkpoint_every", 0, r"training\.checkpoint_every: expected at least 1"),
+        ("training.keep_checkpoints", 0, r"training\.keep_checkpoints: expected at least 1"),
+        ("training.device", "gpu", r"training\.device: expected auto, cpu, cuda, cuda:N or mps, got 'gpu'"),
+    ],
+)
+def test_an_impossible_value_is_named(field: str, value: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        check_config(changed(field, value))
+
+
+def test_sinkhorn_has_no_price_on_information_to_order_by() -> None:
+    config = changed("objective.method", "sinkhorn")
+    ordered = dataclasses.replace(config.latent, categorical=(2, 3), ordered=True)
+    with pytest.raises(
+        ConfigError, match=r"latent\.ordered: the method sinkhorn puts no price on information"
+    ):
+        check_config(dataclasses.replace(config, latent=ordered))
+
+
+def test_sinkhorn_holds_its_plan_on_samples() -> None:
+    with pytest.raises(ConfigError, match=r"objective\.plan: the method sinkhorn holds its plan on samples"):
+        check_config(changed("objective.method", "sinkhorn", "digits"))
+
+
+def test_a_batch_must_fit_the_data() -> None:
+    config = changed("training.batch_size", 64)
+    check_config_with_data(config, shape=(2,), n=64)
+    with pytest.raises(
+        ConfigError, match="at most the 63 training points of ring8, got 64; use --training.batch-size 63"
+    ):
+        check_config_with_data(config, shape=(2,), n=63)
+
+
+@pytest.mark.parametrize("generator", ["deformable", "convolutional"])
+def test_an_image_generator_needs_images(generator: str) -> None:
+    with pytest.raises(
+        ConfigError, match=f"{generator} makes images, but the data points of ring8 have shape"
+    ):
+        check_config_with_data(changed("model.generator", generator), shape=(2,), n=10**6)
