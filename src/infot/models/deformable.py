@@ -59,11 +59,12 @@ class DeformableGenerator(nn.Module):
     In order: the template is dilated or eroded (thickness), moved by one smooth map of the plane, and its contrast
     changed. The map takes a pixel ``p`` of the output, in half widths from the centre, to the place
 
-    .. math:: R_{\text{rotation}} \begin{pmatrix}1&\text{shear}\\0&1\end{pmatrix} \operatorname{diag}(\cdot)\, p - t + u(p)
+    .. math:: R \begin{pmatrix}1&s\\0&1\end{pmatrix} \operatorname{diag}(e^{-z-w}, e^{-z+w})\, p - t + u(p)
 
-    of the template, ``u`` a cubic B-spline through a grid of control points. The noise is standard normal; coordinate
-    ``i`` deforms by ``scale_{c,i} e_i`` with a scale that every code learns for itself, so that samples deform each
-    template as its class does. At zero noise the output is the template. After Monnier, Groueix and Aubry, "Deep
+    of the template: ``R`` a rotation, ``s`` shear, ``z`` scale, ``w`` stretch, ``t`` translation, ``u`` a cubic
+    B-spline through a grid of control points. The noise is standard normal; coordinate ``i`` deforms by
+    ``scale_{c,i} e_i`` with a scale that every code learns for itself, so that samples deform each template as its
+    class does. At zero noise the output is the template. After Monnier, Groueix and Aubry, "Deep
     Transformation-Invariant Clustering", arXiv 2006.11132.
 
     Args:
