@@ -132,7 +132,11 @@ def test_coder_is_balanced_deterministic_and_survives_saving():
     posterior = coder.posterior(data)
     torch.testing.assert_close(posterior.sum(1), torch.ones(24))
     torch.testing.assert_close(posterior.mean(0), torch.full((3,), 1 / 3), atol=1e-3, rtol=0)
-    assert coder.reconstruct(data).shape == data.shape
+    codes, noise = coder.noise(data)
+    assert torch.equal(codes, posterior.argmax(1))
+    expected = nets["generator"](objective.code_values[codes], noise)
+    torch.testing.assert_close(coder.reconstruct(data), expected)
+    torch.testing.assert_close(coder.reconstruct(data.repeat(12, 1, 1, 1))[-24:], expected)
     other_objective, other_nets, _ = small()
     other_nets.load_state_dict(nets.state_dict())
     other = other_objective.coder(other_nets, torch.rand(24, 1, 8, 8), Streams(1))

@@ -241,14 +241,19 @@ class PrimalCoder(Coder):
     def noise(self, x: Tensor) -> tuple[Int[Tensor, " n"], Float[Tensor, "n d"]]:
         """Return the likeliest code of each datum (its index) and the mean of the noise given both."""
         codes = self.posterior(x).argmax(1)
-        law = self.nets["encoder"](x)
-        return codes, law.mean[torch.arange(len(x), device=x.device), codes]
+        rows = torch.arange(len(x), device=x.device).split(SCORE_CHUNK)
+        means = [
+            self.nets["encoder"](x[part]).pick(torch.arange(len(part), device=x.device), codes[part]).mean
+            for part in rows
+        ]
+        return codes, torch.cat(means)
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor) -> Tensor:
         """Return G(c, e) at each datum's likeliest code and the mean of its noise, shape of ``x``."""
         codes, noise = self.noise(x)
-        return self.nets["generator"](self.code_values[codes], noise).view_as(x)
+        pairs = zip(self.code_values[codes].split(SCORE_CHUNK), noise.split(SCORE_CHUNK), strict=True)
+        return torch.cat([self.nets["generator"](code, part) for code, part in pairs]).view_as(x)
 
     def _score(self, x: Tensor) -> tuple[Tensor, Tensor]:
         law = self.nets["encoder"](x)
