@@ -89,3 +89,11 @@ def test_plans_without_blocks_have_no_code() -> None:
     plan = ot.solve(ot.OTProblem(cost=COST, regulariser=ot.Entropic(0.1)))
     with pytest.raises(ProblemError, match="no blocks"):
         plan.mutual_information("code")
+
+
+def test_a_tolerance_below_the_precision_ends_as_stalled() -> None:
+    problem = ot.OTProblem(cost=COST.float(), regulariser=ot.Entropic(0.01))
+    for solver in (ot.Sinkhorn(), ot.SemiDual()):
+        plan = ot.solve(problem, solver=solver, tolerance=1e-12, max_steps=5000, on_failure="return")
+        assert plan.status is ot.Status.STALLED
+        assert plan.n_steps < 5000

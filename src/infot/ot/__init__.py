@@ -33,17 +33,20 @@ from infot.ot.solvers.dual import SemiDual
 from infot.ot.solvers.nested import Nested
 from infot.ot.solvers.perturbed import PerturbedCostLoop
 from infot.ot.solvers.sinkhorn import Sinkhorn
+from infot.ot.sparse import Cardinality, GroupLasso, Pointwise, Quadratic, Scaled
 from infot.ot.status import Status
 from infot.ot.structure import Blocks, Structured
 
 __all__ = [
     "Blocks",
+    "Cardinality",
     "Constant",
     "Cosine",
     "Cost",
     "Entropic",
     "FeatureCost",
     "Geometric",
+    "GroupLasso",
     "Linear",
     "Lp",
     "Nested",
@@ -52,7 +55,10 @@ __all__ = [
     "PerturbedCost",
     "PerturbedCostLoop",
     "Plan",
+    "Pointwise",
+    "Quadratic",
     "Regulariser",
+    "Scaled",
     "Schedule",
     "SemiDual",
     "Sinkhorn",

@@ -33,16 +33,15 @@ class Solver(ABC):
         """
 
 
-def statuses_of(error: Tensor, tolerance: float) -> tuple[Status, ...]:
-    """Say of each item why it ended, from its last error."""
-    return tuple(
-        Status.NON_FINITE
-        if not math.isfinite(e)
-        else Status.CONVERGED
-        if e <= tolerance
-        else Status.MAX_STEPS
-        for e in error.tolist()
-    )
+def statuses_of(error: Tensor, tolerance: float, otherwise: Status = Status.MAX_STEPS) -> tuple[Status, ...]:
+    """Say of each item why it ended, from its last error; ``otherwise`` is for those that did not converge."""
+
+    def reason(reached: float) -> Status:
+        if not math.isfinite(reached):
+            return Status.NON_FINITE
+        return Status.CONVERGED if reached <= tolerance else otherwise
+
+    return tuple(reason(reached) for reached in error.tolist())
 
 
 def first_steps(n_steps: Tensor, step: int, done: Tensor) -> Tensor:
@@ -51,12 +50,14 @@ def first_steps(n_steps: Tensor, step: int, done: Tensor) -> Tensor:
 
 
 def row_masses(problem: OTProblem, f: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return ``g`` by the soft c-transform, the density and each row's mass under ``b``, in the log domain."""
+    """Return the semi-dual value, ``g`` by the soft c-transform, and each row's mass under ``b``, in the log domain."""
     a, b = problem.row_weights, problem.column_weights
     score = f.unsqueeze(-1) - problem.cost
     g = problem.regulariser.potential(score, a)
     density = problem.regulariser.density(score + g.unsqueeze(-2), a)
-    return g, density, (b.unsqueeze(-2) * density).sum(-1)
+    gain = g - problem.regulariser.conjugate(score + g.unsqueeze(-2), a)
+    value = (a * f).sum(-1) + (b * gain).sum(-1)
+    return value, g, (b.unsqueeze(-2) * density).sum(-1)
 
 
 def finish(
@@ -71,8 +72,7 @@ def finish(
         statuses: Why each item ended.
         solver: What solved it, in words.
     """
-    g, _, masses = row_masses(problem, f)
-    value = (problem.row_weights * f).sum(-1) + (problem.column_weights * g).sum(-1)
+    value, g, masses = row_masses(problem, f)
     regulariser = problem.regulariser
     if not isinstance(regulariser, Entropic | Structured):
         scale = torch.where(masses > 0, 1 / masses.clamp_min(torch.finfo(masses.dtype).tiny), 1.0)

@@ -10,12 +10,15 @@ from infot.errors import ProblemError
 from infot.ot.plan import Solution
 from infot.ot.problem import OTProblem
 from infot.ot.solvers.base import Solver, finish, first_steps, row_masses, statuses_of
+from infot.ot.solvers.patience import Patience
+from infot.ot.status import Status
 from infot.ot.structure import Structured
 
 __all__ = ["SemiDual"]
 
 _ARMIJO = 1e-4
 _BACKTRACKS = 30
+_PATIENCE = 40
 
 
 @dataclass(frozen=True)
@@ -84,12 +87,15 @@ class SemiDual(Solver):
         history = _History(self.memory)
         first_scale = _first_scale(problem)
         n_steps = torch.zeros(f.shape[0], dtype=torch.long, device=f.device)
-        step = 0
+        step, patience, otherwise = 0, Patience(_PATIENCE), Status.MAX_STEPS
         while True:
             step += 1
             error = point.gradient.abs().sum(-1)
             n_steps = first_steps(n_steps, step, error <= tolerance)
             if step == max_steps or bool(((error <= tolerance) | ~error.isfinite()).all()):
+                break
+            if patience.exhausted(error):
+                otherwise = Status.STALLED
                 break
             following = _line_search(problem, point, history.direction(point.gradient, first_scale))
             history.push(following.f - point.f, following.gradient - point.gradient)
@@ -99,17 +105,15 @@ class SemiDual(Solver):
             problem,
             point.f,
             n_steps=n_steps,
-            statuses=statuses_of(error, tolerance),
+            statuses=statuses_of(error, tolerance, otherwise),
             solver=f"SemiDual(memory={self.memory})",
         )
 
 
 def _evaluate(problem: OTProblem, f: Float[Tensor, "B n"]) -> _Point:
     """Return the semi-dual loss (to be minimised) and its gradient."""
-    g, _, masses = row_masses(problem, f)
-    a = problem.row_weights
-    loss = -(a * f).sum(-1) - (problem.column_weights * g).sum(-1)
-    return _Point(f, loss, a * (masses - 1))
+    value, _, masses = row_masses(problem, f)
+    return _Point(f, -value, problem.row_weights * (masses - 1))
 
 
 def _first_scale(problem: OTProblem) -> Float[Tensor, "B 1"]:

@@ -19,12 +19,15 @@ from infot.ot.regularisers import Entropic
 from infot.ot.solvers.anderson import Anderson
 from infot.ot.solvers.base import statuses_of
 from infot.ot.solvers.kernel import Evaluation, NestedKernel
+from infot.ot.solvers.patience import Patience
+from infot.ot.status import Status
 from infot.ot.structure import Nest, Structured
 
 __all__ = ["FixedPoint", "fixed_point"]
 
 _CODE_SHARE = 0.25
 _STAGE_TOLERANCE = 0.1
+_PATIENCE = 500
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,7 @@ class _Stage:
     last: Evaluation
     error: Tensor
     n_steps: Tensor
+    otherwise: Status
 
 
 def _iterate(problem: OTProblem, nest: Nest, settings: FixedPoint, f: Any, used: int) -> _Stage:
@@ -109,7 +113,7 @@ def _iterate(problem: OTProblem, nest: Nest, settings: FixedPoint, f: Any, used:
     xp = namespace(a)
     accelerate = Anderson(settings.memory, a)
     n_steps, error = 0 * a[:, 0], 1 + 0 * a[:, 0]
-    step = used
+    step, patience, otherwise = used, Patience(_PATIENCE), Status.MAX_STEPS
     while True:
         step += 1
         now = kernel.evaluate(f, _CODE_SHARE * xp.clip(error, settings.tolerance, 1.0))
@@ -118,11 +122,14 @@ def _iterate(problem: OTProblem, nest: Nest, settings: FixedPoint, f: Any, used:
         n_steps = xp.where((n_steps == 0) & done, step, n_steps)
         if step == settings.max_steps or bool((done | ~xp.isfinite(error)).all()):
             break
+        if patience.exhausted(error):
+            otherwise = Status.STALLED
+            break
         f = accelerate.next(now.f, -nest.damping * xp.log(now.row_mass + kernel.tiny), error)
         if kernel.drifted(f):
             kernel.anchor(f)
     n_steps = from_loop(xp.where(n_steps == 0, step, n_steps)).long()
-    return _Stage(now, from_loop(error), n_steps)
+    return _Stage(now, from_loop(error), n_steps, otherwise)
 
 
 def _finish(problem: OTProblem, nest: Nest, stage: _Stage, settings: FixedPoint) -> Solution:
@@ -133,5 +140,5 @@ def _finish(problem: OTProblem, nest: Nest, stage: _Stage, settings: FixedPoint)
     value = (problem.row_weights * f).sum(-1) + (problem.column_weights * g).sum(-1)
     perturbation = nest.epsilon * nest.outer(soft)[1] - soft - g.unsqueeze(1) if nest.sizes else None
     exact = f - nest.epsilon * safe_log(mass)
-    statuses = statuses_of(stage.error, settings.tolerance)
+    statuses = statuses_of(stage.error, settings.tolerance, stage.otherwise)
     return Solution(exact, g, value, stage.n_steps, statuses, settings.name, perturbation)

@@ -18,6 +18,7 @@ from infot.ot.structure import Nest
 
 __all__ = ["Codes", "Levels"]
 
+_TRACE = 1e-30
 _RIDGE = 1e-4
 _ARMIJO = 1e-4
 _SHORTEST = 1e-4
@@ -56,10 +57,11 @@ class Levels:
         self.sizes, self.epsilons, self.epsilon = nest.sizes, nest.epsilons, nest.epsilon
         self.damping = nest.damping
         self.noise = to_loop(nest.noise)
-        self.code_weights = to_loop(nest.code_weights)
+        # a code without weight keeps a trace of it, so that its potential still extends to it
+        self.code_weights = to_loop(nest.code_weights.clamp_min(_TRACE))
         self.b = to_loop(b)
         self._xp = namespace(self.b)
-        self._log_weights = [to_loop(c.log().unsqueeze(-1)) for c in nest.conditionals]
+        self._log_weights = [to_loop(c.clamp_min(_TRACE).log().unsqueeze(-1)) for c in nest.conditionals]
         self._tiny = torch.finfo(b.dtype).tiny
         self._eps = torch.finfo(b.dtype).eps
         self._max_steps = _STEPS if 1 < nest.n_codes <= _CODES_LIMIT else 0

@@ -1,0 +1,123 @@
+"""Every regulariser keeps the contract, and its own promise."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import linprog
+
+from infot import ot
+from infot.errors import ProblemError
+
+from .contracts import RegulariserContract, random_cost, random_weights
+
+BLOCKS = ot.Blocks(code=(3, 2))
+
+
+class TestEntropic(RegulariserContract):
+    def regulariser(self) -> ot.Regulariser:
+        return ot.Entropic(0.2)
+
+
+class TestStructured(RegulariserContract):
+    def regulariser(self) -> ot.Regulariser:
+        return ot.Structured(ot.Entropic(0.2), blocks=BLOCKS, epsilon_code=0.05)
+
+
+class TestOrderedBlocks(RegulariserContract):
+    n = 12
+
+    def regulariser(self) -> ot.Regulariser:
+        return ot.Structured(ot.Entropic(0.3), blocks=ot.Blocks(code=(2, 3, 2)), epsilon_code=(0.05, 0.1))
+
+
+class TestQuadratic(RegulariserContract):
+    def regulariser(self) -> ot.Regulariser:
+        return ot.Quadratic(0.3)
+
+
+class TestGroupLasso(RegulariserContract):
+    def regulariser(self) -> ot.Regulariser:
+        return ot.GroupLasso(0.3, share=0.3, blocks=BLOCKS)
+
+
+class TestScaled(RegulariserContract):
+    def regulariser(self) -> ot.Regulariser:
+        return ot.Scaled(ot.Quadratic(0.1), 3.0)
+
+
+class TestPointwise(RegulariserContract):
+    def regulariser(self) -> ot.Regulariser:
+        return ot.Pointwise(lambda s: s.clamp_min(0) ** 3 / 3, lambda s: s.clamp_min(0) ** 2)
+
+
+class TestCardinality(RegulariserContract):
+    def regulariser(self) -> ot.Regulariser:
+        return ot.Cardinality(3, 2.0)
+
+    def test_potential_makes_every_column_a_probability(self) -> None:
+        a = self.weights()
+        score = self.slack(3)
+        regulariser = self.regulariser()
+        density = regulariser.density(score + regulariser.potential(score, a).unsqueeze(-2), a)
+        assert ((density > 0).sum(-2) <= 3).all()
+        torch.testing.assert_close((a.unsqueeze(-1) * density).sum(-2), torch.ones(2, 5, dtype=torch.float64))
+
+    def test_primal_and_dual_values_agree(self) -> None:
+        """The rule is not convex: the dual bounds the primal, and a datum couples with at most k latents."""
+        problem = ot.OTProblem(cost=random_cost(6, 5, 4), regulariser=self.regulariser())
+        plan = ot.solve(problem, solver=ot.SemiDual(), tolerance=1e-6, max_steps=30, on_failure="return")
+        assert ((plan.matrix() > 0).sum(0) <= 3).all()
+        if plan.converged:
+            assert float(plan.primal_value) == pytest.approx(float(plan.value), abs=1e-5)
+        else:
+            assert plan.marginal_error > 1e-6
+
+
+def test_scaled_equals_the_larger_strength() -> None:
+    cost = random_cost(5, 4, 0)
+    scaled = ot.solve(ot.OTProblem(cost=cost, regulariser=ot.Scaled(ot.Quadratic(0.1), 3.0)), tolerance=1e-9)
+    plain = ot.solve(ot.OTProblem(cost=cost, regulariser=ot.Quadratic(0.3)), tolerance=1e-9)
+    torch.testing.assert_close(scaled.matrix(), plain.matrix(), atol=1e-8, rtol=0)
+
+
+def test_entropy_given_by_two_functions_is_entropic() -> None:
+    own = ot.Pointwise(lambda s: 0.2 * torch.expm1(s / 0.2), lambda s: torch.exp(s / 0.2))
+    cost, a, b = random_cost(5, 4, 0), random_weights(5, 1), random_weights(4, 2)
+    mine = ot.solve(ot.OTProblem(cost=cost, a=a, b=b, regulariser=own), tolerance=1e-9)
+    theirs = ot.solve(ot.OTProblem(cost=cost, a=a, b=b, regulariser=ot.Entropic(0.2)), tolerance=1e-9)
+    torch.testing.assert_close(mine.matrix(), theirs.matrix(), atol=1e-8, rtol=0)
+    assert float(mine.primal_value) == pytest.approx(float(theirs.value), abs=1e-7)
+
+
+def test_quadratic_plans_have_zeros_and_tend_to_the_linear_programme() -> None:
+    cost, a, b = random_cost(6, 5, 3), random_weights(6, 1), random_weights(5, 2)
+    problem = ot.OTProblem(cost=cost, a=a, b=b, regulariser=ot.Quadratic(1e-3))
+    plan = ot.solve(problem, tolerance=1e-7, max_steps=5000)
+    assert int((plan.matrix() == 0).sum()) >= 15
+    rows, columns = np.kron(np.eye(6), np.ones(5)), np.kron(np.ones(6), np.eye(5))
+    exact = linprog(cost.numpy().ravel(), A_eq=np.vstack([rows, columns]), b_eq=np.concatenate([a, b]))
+    assert float(plan.transport_cost) == pytest.approx(exact.fun, abs=1e-5)
+
+
+def test_group_lasso_drops_whole_codes() -> None:
+    cost, blocks = random_cost(12, 6, 3), ot.Blocks(code=(4, 3))
+    plan = ot.solve(
+        ot.OTProblem(cost=cost, regulariser=ot.GroupLasso(0.5, share=0.6, blocks=blocks)), tolerance=1e-7
+    )
+    ridge = ot.solve(ot.OTProblem(cost=cost, regulariser=ot.Quadratic(0.2)), tolerance=1e-7)
+    empty = [(p.matrix().reshape(4, 3, 6).sum(1) == 0).sum().item() for p in (plan, ridge)]
+    assert empty[0] > empty[1]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ot.Quadratic(0.0), "positive, finite gamma"),
+        (lambda: ot.GroupLasso(0.1, share=1.0, blocks=BLOCKS), "share in"),
+        (lambda: ot.Cardinality(0, 1.0), "k >= 1"),
+        (lambda: ot.Scaled(ot.Entropic(1.0), -1.0), "positive, finite factor"),
+    ],
+)
+def test_impossible_settings_are_named(make, message: str) -> None:
+    with pytest.raises(ProblemError, match=message):
+        make()

@@ -1,0 +1,58 @@
+"""Every solver keeps the contract."""
+
+from infot import ot
+
+from .contracts import SolverContract
+
+
+class _Structured(SolverContract):
+    def regulariser(self, epsilon: float) -> ot.Regulariser:
+        return ot.Structured(ot.Entropic(epsilon), blocks=ot.Blocks(code=(3, 2)), epsilon_code=0.3 * epsilon)
+
+
+class TestSinkhorn(SolverContract):
+    def solver(self) -> ot.Solver:
+        return ot.Sinkhorn()
+
+    def regulariser(self, epsilon: float) -> ot.Regulariser:
+        return ot.Entropic(epsilon)
+
+
+class TestPlainSinkhorn(TestSinkhorn):
+    def solver(self) -> ot.Solver:
+        return ot.Sinkhorn(memory=0)
+
+
+class TestNested(_Structured):
+    def solver(self) -> ot.Solver:
+        return ot.Nested()
+
+
+class TestSemiDualStructured(_Structured):
+    def solver(self) -> ot.Solver:
+        return ot.SemiDual()
+
+
+class TestSemiDualQuadratic(SolverContract):
+    def solver(self) -> ot.Solver:
+        return ot.SemiDual()
+
+    def regulariser(self, epsilon: float) -> ot.Regulariser:
+        return ot.Quadratic(epsilon)
+
+
+class TestPerturbedCostLoop(_Structured):
+    laws = 1e-5
+
+    def solver(self) -> ot.Solver:
+        return ot.PerturbedCostLoop()
+
+    def test_a_warm_start_reaches_the_solver(self) -> None:
+        """The loop restarts from its own first perturbation: a warm potential saves Sinkhorn's steps, not turns."""
+        cost, a, b = self.data()
+        plan = self.solve(cost, a, b)
+        problem = ot.OTProblem(cost=cost, a=a, b=b, regulariser=self.regulariser(0.1))
+        again = ot.solve(
+            problem, solver=self.solver(), tolerance=self.tolerance, max_steps=5000, start=plan.f
+        )
+        assert float((again.matrix() - plan.matrix()).abs().max()) < 1e-6
