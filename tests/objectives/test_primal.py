@@ -88,6 +88,16 @@ def test_code_frequencies_keep_the_prior_or_follow_the_batch(relaxation, share):
     assert float(info["marginal_error"]) <= 1e-3
 
 
+def test_the_coder_reads_an_unbalanced_sample_as_it_is():
+    nets, data = of_two_kinds(12, 4)
+    latents = LatentSpace((Categorical(2),), Normal(nets["generator"].noise_dim))
+    prices = {"cost_scale": 32.0, "epsilon": ot.Constant(0.01), "epsilon_code": ot.Geometric(1.0, 0.1)}
+    rigid = PrimalPlan(latents, **prices).coder(nets, data, Streams(0))
+    relaxed = PrimalPlan(latents, **prices, relaxation=0.1).coder(nets, data, Streams(0))
+    torch.testing.assert_close(rigid.posterior(data).mean(0), torch.tensor([0.5, 0.5]), atol=1e-3, rtol=0)
+    torch.testing.assert_close(relaxed.posterior(data).mean(0), torch.tensor([0.75, 0.25]), atol=1e-3, rtol=0)
+
+
 def entropy_of(p: float) -> float:
     return -p * math.log(p) - (1 - p) * math.log(1 - p)
 

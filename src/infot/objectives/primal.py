@@ -77,7 +77,8 @@ class PrimalPlan(Objective):
         onsets: Progress at which each noise coordinate comes into play, shape ``(noise_dim,)``; all from the start if
             omitted.
         relaxation: Price of a nat by which the code frequencies of one batch leave the prior, relative to
-            ``cost_scale``; every batch keeps the prior if None.
+            ``cost_scale``, at the start; it falls in proportion to ``epsilon_code``, for balance matters while codes
+            form and hurts afterwards, classes being of unequal size. Every batch keeps the prior if None.
         tolerance: L1 marginal error of the assignment.
         max_steps: Limit on the steps of the assignment's solver.
 
@@ -128,7 +129,7 @@ class PrimalPlan(Objective):
         laws = nets["encoder"](data)
         with torch.no_grad():
             scores, _ = score_codes(nets, codes, laws, data, epsilon=epsilon, gate=gate)
-        plan = self._assign(scores, epsilon_code)
+        plan = self._assign(scores, epsilon_code, self._rho(batch.progress))
         shares = plan.conditional()
         picked, rows = (shares > NEGLIGIBLE).nonzero(as_tuple=True)
         law = laws.pick(rows, picked)
@@ -149,18 +150,27 @@ class PrimalPlan(Objective):
         }
         return loss, {name: value.detach() for name, value in info.items()}
 
-    def _assign(self, scores: Float[Tensor, "k n"], epsilon_code: float) -> ot.Plan:
+    def _rho(self, progress: float) -> float | None:
+        """Return the price of leaving the prior, in units of cost: it falls in proportion to the price of the code."""
+        if self.relaxation is None:
+            return None
+        return self.cost_scale * self.relaxation * self.epsilon_code(progress) / self.epsilon_code(0.0)
+
+    def _assign(self, scores: Float[Tensor, "k n"], epsilon_code: float, rho: float | None) -> ot.Plan:
         """Assign the batch to codes, as often as the batch seems to hold them, drawn towards the prior."""
         prior = self.code_weights.to(scores)
-        rho = self.cost_scale * (RIGID if self.relaxation is None else self.relaxation)
-        frequencies = ot.relaxed_frequencies(scores, prior, epsilon=epsilon_code, rho=rho).to(scores)
+        price = RIGID * self.cost_scale if rho is None else rho
+        frequencies = ot.relaxed_frequencies(scores, prior, epsilon=epsilon_code, rho=price).to(scores)
         return ot.balanced_assignment(
             scores,
-            prior if self.relaxation is None else frequencies,
+            prior if rho is None else frequencies,
             epsilon=epsilon_code,
             tolerance=self.tolerance,
             max_steps=self.max_steps,
-            start=-rho * (frequencies / prior).log(),
+            # The potential of the relaxed problem belongs to the prior; the plan below is written against frequencies.
+            start=-price * (frequencies / prior).log()
+            if rho is None
+            else -(price + epsilon_code) * (frequencies / prior).log(),
             on_failure="return",
         )
 
@@ -176,7 +186,7 @@ class PrimalPlan(Objective):
             epsilon_code=self.cost_scale * self.epsilon_code(1.0),
         )
         order = torch.randperm(len(data), generator=streams("coder"))[:CODER_SAMPLE]
-        coder.balance(data[order.to(data.device)])
+        coder.settle(data[order.to(data.device)], self._rho(1.0))
         return coder
 
 
@@ -215,16 +225,22 @@ class PrimalCoder(Coder):
         self.register_buffer("prices", torch.tensor([epsilon, epsilon_code]).to(code_values))
 
     @torch.no_grad()
-    def balance(self, data: Tensor) -> None:
-        """Solve for the potential h under which ``data`` use the codes as often as the prior does."""
-        plan = ot.balanced_assignment(
-            self.scores(data),
-            self.log_weights.exp(),
-            epsilon=float(self.prices[1]),
-            tolerance=CODER_TOLERANCE,
-            max_steps=2000,
-        )
-        self.potential.copy_(plan.f)
+    def settle(self, data: Tensor, rho: float | None) -> None:
+        """Solve for the potential h under which ``data`` use the codes as often as the plan allows.
+
+        Args:
+            data: Data, shape ``(n, *shape)``.
+            rho: Price of a nat by which code frequencies leave the prior, in units of cost; None keeps the prior.
+        """
+        scores, prior, epsilon_code = self.scores(data), self.log_weights.exp(), float(self.prices[1])
+        if rho is None:
+            plan = ot.balanced_assignment(
+                scores, prior, epsilon=epsilon_code, tolerance=CODER_TOLERANCE, max_steps=2000
+            )
+            self.potential.copy_(plan.f)
+            return
+        frequencies = ot.relaxed_frequencies(scores, prior, epsilon=epsilon_code, rho=rho)
+        self.potential.copy_(-rho * (frequencies.to(prior) / prior).log())
 
     @torch.no_grad()
     def scores(self, x: Tensor) -> Float[Tensor, "k n"]:
