@@ -32,7 +32,7 @@ from infot.ot.solvers.base import Solver
 from infot.ot.solvers.dual import SemiDual
 from infot.ot.solvers.nested import Nested
 from infot.ot.solvers.perturbed import PerturbedCostLoop
-from infot.ot.solvers.sinkhorn import Sinkhorn
+from infot.ot.solvers.sinkhorn import Sinkhorn, SymmetricSinkhorn
 from infot.ot.sparse import Cardinality, GroupLasso, Pointwise, Quadratic, Scaled
 from infot.ot.status import Status
 from infot.ot.structure import Blocks, Structured
@@ -67,6 +67,7 @@ __all__ = [
     "SquaredEuclidean",
     "Status",
     "Structured",
+    "SymmetricSinkhorn",
     "balanced_assignment",
     "choose_solver",
     "relaxed_frequencies",

@@ -3,11 +3,14 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from infot.ot.costs import Cost
+from infot.ot.costs import Cost, SquaredEuclidean
 from infot.ot.differentiation import transport_value
 from infot.ot.entry import solve
+from infot.ot.euclidean import cost_matrix, euclidean_value
 from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic
+from infot.ot.solvers.base import Solver
+from infot.ot.solvers.sinkhorn import Sinkhorn, SymmetricSinkhorn
 
 __all__ = ["sinkhorn_divergence"]
 
@@ -48,11 +51,16 @@ def sinkhorn_divergence(
         True
     """
 
-    def term(left: Tensor, right: Tensor, weights: tuple[Tensor | None, Tensor | None]) -> Tensor:
-        problem = OTProblem.from_points(
-            left, right, regulariser=Entropic(epsilon), cost=cost, a=weights[0], b=weights[1]
-        )
-        plan = solve(problem, tolerance=tolerance, max_steps=max_steps, on_failure=on_failure)
-        return transport_value(plan)
+    ground = SquaredEuclidean() if cost is None else cost
 
-    return term(x, y, (a, b)) - term(x, x, (a, a)) / 2 - term(y, y, (b, b)) / 2
+    def term(
+        left: Tensor, right: Tensor, weights: tuple[Tensor | None, Tensor | None], solver: Solver
+    ) -> Tensor:
+        euclidean = isinstance(ground, SquaredEuclidean) and left.ndim == right.ndim
+        matrix = cost_matrix(left, right) if euclidean else ground(left, right)
+        problem = OTProblem(cost=matrix, regulariser=Entropic(epsilon), a=weights[0], b=weights[1])
+        plan = solve(problem, solver=solver, tolerance=tolerance, max_steps=max_steps, on_failure=on_failure)
+        return euclidean_value(plan, left, right) if euclidean else transport_value(plan)
+
+    itself = SymmetricSinkhorn()
+    return term(x, y, (a, b), Sinkhorn()) - term(x, x, (a, a), itself) / 2 - term(y, y, (b, b), itself) / 2

@@ -31,6 +31,7 @@ class Solution:
         n_steps: Steps taken, ``(B,)``.
         statuses: Why each solve ended.
         solver: What solved it, in words.
+        factors: Row factor, kernel and column factor, by code, whose product is the plan; saves the exponentials.
     """
 
     f: Float[Tensor, "B n"]
@@ -41,6 +42,7 @@ class Solution:
     solver: str
     perturbation: Float[Tensor, "B K m"] | None = None
     row_scale: Float[Tensor, "B n"] | None = None
+    factors: tuple[Tensor, Tensor, Tensor] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +116,10 @@ class Plan:
 
     @cached_property
     def _matrix(self) -> Tensor:
+        if self.solution.factors is not None:
+            rows, kernel, columns = self.solution.factors
+            matrix = (kernel * rows.unsqueeze(-1)).mul_(columns.unsqueeze(-2))
+            return matrix.reshape(self._batch.cost.shape)
         weights = self._batch.row_weights.unsqueeze(-1) * self._batch.column_weights.unsqueeze(-2)
         return weights * self._density
 
@@ -162,6 +168,11 @@ class Plan:
         return self.problem.blocks
 
     @cached_property
+    def _code_masses(self) -> Tensor:
+        blocks, matrix = self._blocks(), self._matrix
+        return matrix.reshape(matrix.shape[0], blocks.n_codes, blocks.n_noise, -1).sum(2)
+
+    @cached_property
     def _code_density(self) -> Tensor:
         blocks, batch = self._blocks(), self._batch
         weights = batch.row_weights.reshape(-1, blocks.n_codes, blocks.n_noise)
@@ -177,13 +188,27 @@ class Plan:
     def _information(self, block: str) -> Tensor:
         batch = self._batch
         if block == "latent":
-            return (self._matrix * safe_log(self._density)).sum((-2, -1))
+            return self._latent_information()
         if block != "code":
             raise ProblemError(f"expected the block 'code' or 'latent', got {block!r}")
-        r = self._code_density
-        weights = batch.row_weights.reshape(r.shape[0], r.shape[1], -1).sum(-1)
-        masses = weights.unsqueeze(-1) * batch.column_weights.unsqueeze(-2) * r
-        return (masses * safe_log(r)).sum((-2, -1))
+        masses = self._code_masses
+        weights = batch.row_weights.reshape(*masses.shape[:2], -1).sum(-1)
+        independent = weights.unsqueeze(-1) * batch.column_weights.unsqueeze(-2)
+        return (masses * (safe_log(masses) - safe_log(independent))).sum((-2, -1))
+
+    def _latent_information(self) -> Tensor:
+        """Return ``E_pi log density``: for entropic plans from the potentials, without logarithms."""
+        batch, solution, matrix = self._batch, self.solution, self._matrix
+        regulariser = batch.regulariser
+        base = regulariser.base if isinstance(regulariser, Structured) else regulariser
+        if not isinstance(base, Entropic) or solution.row_scale is not None:
+            return (matrix * safe_log(self._density)).sum((-2, -1))
+        slack = (matrix.sum(-1) * solution.f).sum(-1) + (matrix.sum(-2) * solution.g).sum(-1)
+        slack = slack - (matrix * batch.cost).sum((-2, -1))
+        if solution.perturbation is not None:
+            grouped = matrix.reshape(matrix.shape[0], solution.perturbation.shape[1], -1, matrix.shape[-1])
+            slack = slack + (grouped.sum(2) * solution.perturbation).sum((-2, -1))
+        return slack / base.epsilon
 
     def mutual_information(self, block: str = "code") -> Float[Tensor, "*batch"]:
         """Return the information in nats that the code, or the whole latent, carries about the data."""

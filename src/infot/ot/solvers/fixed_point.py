@@ -6,10 +6,12 @@ are balanced by Newton's method inside every evaluation, Anderson's extrapolatio
 are approached through larger ones.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from infot.numerics import from_loop, namespace, safe_log, to_loop
@@ -23,11 +25,22 @@ from infot.ot.solvers.patience import Patience
 from infot.ot.status import Status
 from infot.ot.structure import Nest, Structured
 
-__all__ = ["FixedPoint", "fixed_point"]
+__all__ = ["FixedPoint", "averaged_move", "damped_move", "fixed_point"]
 
 _CODE_SHARE = 0.25
 _STAGE_TOLERANCE = 0.1
 _PATIENCE = 500
+
+
+def damped_move(now: Evaluation, damping: float) -> Any:
+    """Return ``-epsilon_1 log(row mass)``: the contraction; Sinkhorn's half step where there is one price."""
+    xp = namespace(now.row_mass)
+    return -damping * xp.log(now.row_mass + xp.finfo(now.row_mass.dtype).tiny)
+
+
+def averaged_move(now: Evaluation, damping: float) -> Any:
+    """Return ``(g - f) / 2``: for a measure against itself, where both potentials are one (Feydy et al. 2019)."""
+    return (now.g - now.f) / 2
 
 
 @dataclass(frozen=True)
@@ -41,6 +54,7 @@ class FixedPoint:
         tolerance: L1 error of the row masses to reach.
         max_steps: Limit on the steps, over the whole approach.
         name: Name of the solver for the record.
+        move: Step of the potential at an evaluation, given the smallest price of a nat.
     """
 
     memory: int
@@ -49,6 +63,7 @@ class FixedPoint:
     tolerance: float
     max_steps: int
     name: str
+    move: Callable[[Evaluation, float], Any] = damped_move
 
 
 def fixed_point(
@@ -125,7 +140,7 @@ def _iterate(problem: OTProblem, nest: Nest, settings: FixedPoint, f: Any, used:
         if patience.exhausted(error):
             otherwise = Status.STALLED
             break
-        f = accelerate.next(now.f, -nest.damping * xp.log(now.row_mass + kernel.tiny), error)
+        f = accelerate.next(now.f, settings.move(now, nest.damping), error)
         if kernel.drifted(f):
             kernel.anchor(f)
     n_steps = from_loop(xp.where(n_steps == 0, step, n_steps)).long()
@@ -141,4 +156,7 @@ def _finish(problem: OTProblem, nest: Nest, stage: _Stage, settings: FixedPoint)
     perturbation = nest.epsilon * nest.outer(soft)[1] - soft - g.unsqueeze(1) if nest.sizes else None
     exact = f - nest.epsilon * safe_log(mass)
     statuses = statuses_of(stage.error, settings.tolerance, stage.otherwise)
-    return Solution(exact, g, value, stage.n_steps, statuses, settings.name, perturbation)
+    rows, kernel, columns = (from_loop(x) for x in stage.last.factors)
+    weights = (problem.row_weights / mass.clamp_min(torch.finfo(mass.dtype).tiny)).reshape(rows.shape)
+    factors = (rows * weights, kernel, columns)
+    return Solution(exact, g, value, stage.n_steps, statuses, settings.name, perturbation, factors=factors)

@@ -31,12 +31,15 @@ class Evaluation:
         g: Potential of the data, ``(B, m)``, by the nested soft minimum.
         soft: Soft maximum over the noise, ``S = -A``, ``(B, K, m)``.
         row_mass: Mass of each row of the density under ``b``, ``(B, n)``; one where the plan meets ``a``.
+        factors: Row factor ``(B, K, m)``, kernel and column factor ``(B, K, M)``; their product is ``b`` times the
+            density.
     """
 
     f: Any
     g: Any
     soft: Any
     row_mass: Any
+    factors: tuple[Any, Any, Any]
 
 
 class NestedKernel:
@@ -62,14 +65,15 @@ class NestedKernel:
     def anchor(self, f: Any) -> None:
         """Absorb a potential into the kernel, in the log domain."""
         self._anchor = f.reshape(self._cost.shape[:3])
-        score = from_loop(self._anchor).unsqueeze(-1) - self._cost
+        scaled = from_loop(self._anchor).unsqueeze(-1) * (1 / self.levels.epsilon)
+        score = torch.sub(scaled, self._cost, alpha=1 / self.levels.epsilon)
         held = score if self._absent is None else score.masked_fill(self._absent, -torch.inf)
         soft = held.amax(2)
-        exponents = score.sub_(soft.unsqueeze(2)).mul_(1 / self.levels.epsilon)
+        exponents = score.sub_(soft.unsqueeze(2))
         if self._absent is not None:
             exponents.clamp_(max=largest_exponent(score.dtype))
         self._kernel = to_loop(exp_flushed(exponents))
-        self._soft = to_loop(soft)
+        self._soft = to_loop(soft * self.levels.epsilon)
 
     def drifted(self, f: Any) -> bool:
         """Say whether a potential is too far from the anchor to be evaluated in the kernel domain."""
@@ -92,7 +96,7 @@ class NestedKernel:
         loads = codes.posterior * levels.b[:, None]
         loads /= totals * (levels.code_weights[..., None] + self.tiny)
         masses = scaling * (self._kernel @ loads[..., None])[..., 0]
-        return Evaluation(f, codes.g, soft, masses.reshape(f.shape))
+        return Evaluation(f, codes.g, soft, masses.reshape(f.shape), (scaling, self._kernel, loads))
 
     def _shift(self, f: Any, soft: Any, codes: Codes) -> tuple[Any, Any]:
         """Shift potential, soft maximum and anchor of whole codes; the kernel stays."""
