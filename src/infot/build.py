@@ -118,7 +118,7 @@ def build_objective(config: RunConfig, dataset: Dataset) -> Objective:
         epsilon=_geometric(wanted.epsilon, wanted.anneal, scale),
         epsilon_code_ratio=ot.Constant(1.0) if plain else _geometric(wanted.epsilon_code_ratio, wanted.anneal, 1.0),
         self_structure=ot.Linear(0.0, 1.0, *wanted.self_structure),
-        frequency_relaxation=None if plain or wanted.relaxation is None else wanted.relaxation * scale,
+        relaxation=None if plain or wanted.relaxation is None else _geometric(wanted.relaxation, wanted.anneal, scale),
         tolerance=wanted.tolerance,
         max_steps=wanted.max_solver_steps,
     )

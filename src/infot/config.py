@@ -77,8 +77,9 @@ class ObjectiveConfig:
     """Share of the schedule at which annealing begins and ends."""
     self_structure: tuple[float, float] = (0.4, 0.6)
     """Share of the schedule between which the self term takes on the structure (0 before: pressure; 1 after: unbiased)."""
-    relaxation: float | None = 0.25
-    """Price of a nat by which the code frequencies of one batch leave the prior; none: every batch keeps the prior."""
+    relaxation: tuple[float, float] | None = (0.25, 0.0005)
+    """Price of a nat by which the code frequencies of one batch leave the prior, at the start and at the end; none:
+    every batch keeps the prior."""
     deformation_onset: float = 0.3
     """Share of the schedule at which thickness and displacement join the affine deformations (deformable generator)."""
     noise_per_code: int = 32

@@ -99,8 +99,8 @@ def _objective(objective: ObjectiveConfig) -> Iterator[str]:
         for value in getattr(objective, name):
             if not _positive(value):
                 yield f"objective.{name}: expected positive numbers, got {value}"
-    if objective.relaxation is not None and not _positive(objective.relaxation):
-        yield f"objective.relaxation: expected a positive number or none, got {objective.relaxation}"
+    if objective.relaxation is not None and not all(map(_positive, objective.relaxation)):
+        yield f"objective.relaxation: expected two positive numbers or none, got {objective.relaxation}"
     if not 0 <= objective.deformation_onset <= 1:
         yield f"objective.deformation_onset: expected a share between 0 and 1, got {objective.deformation_onset}"
     if objective.plan == "sample" and max(objective.epsilon_code_ratio) > 1:

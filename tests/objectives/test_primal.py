@@ -194,7 +194,7 @@ def test_codes_find_the_digits():
     objective = PrimalPlan(
         LatentSpace((Categorical(10),), Normal(generator.noise_dim)),
         cost_scale=2 * float(digits.train.flatten(1).var(0).sum()),
-        epsilon=ot.Geometric(0.03, 0.003, 0.0, 0.6),
+        epsilon=ot.Geometric(0.03, 0.002, 0.0, 0.6),
         epsilon_code=ot.Geometric(0.1, 0.005, 0.0, 0.6),
         onsets=generator.onsets(),
         relaxation=0.25,

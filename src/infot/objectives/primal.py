@@ -19,6 +19,7 @@ CODER_SAMPLE = 4096  # data points on which the coder's potential is solved
 CODER_TOLERANCE = 1e-4  # L1 marginal error of that solve
 SCORE_CHUNK = 256  # data points scored at once outside training
 RIGID = 10.0  # relaxation at which frequencies as good as keep the prior
+LOOSENING = ot.Geometric(1.0, 0.05, 0.6, 0.8)  # of the relaxation, once codes have formed
 NEGLIGIBLE = 0.02  # codes of smaller probability give a datum no gradient
 
 
@@ -77,8 +78,8 @@ class PrimalPlan(Objective):
         onsets: Progress at which each noise coordinate comes into play, shape ``(noise_dim,)``; all from the start if
             omitted.
         relaxation: Price of a nat by which the code frequencies of one batch leave the prior, relative to
-            ``cost_scale``, at the start; it falls in proportion to ``epsilon_code``, for balance matters while codes
-            form and hurts afterwards, classes being of unequal size. Every batch keeps the prior if None.
+            ``cost_scale``, while codes form; it falls afterwards, for classes are of unequal size. Every batch keeps
+            the prior if None.
         tolerance: L1 marginal error of the assignment.
         max_steps: Limit on the steps of the assignment's solver.
 
@@ -151,10 +152,10 @@ class PrimalPlan(Objective):
         return loss, {name: value.detach() for name, value in info.items()}
 
     def _rho(self, progress: float) -> float | None:
-        """Return the price of leaving the prior, in units of cost: it falls in proportion to the price of the code."""
+        """Return the price of leaving the prior, in units of cost."""
         if self.relaxation is None:
             return None
-        return self.cost_scale * self.relaxation * self.epsilon_code(progress) / self.epsilon_code(0.0)
+        return self.cost_scale * self.relaxation * LOOSENING(progress)
 
     def _assign(self, scores: Float[Tensor, "k n"], epsilon_code: float, rho: float | None) -> ot.Plan:
         """Assign the batch to codes, as often as the batch seems to hold them, drawn towards the prior."""

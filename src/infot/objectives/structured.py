@@ -31,8 +31,8 @@ class PlanSettings:
         epsilon: Price of a nat through the noise, in units of cost.
         epsilon_code_ratio: Price of a nat through the (first) code block, relative to ``epsilon``.
         self_structure: How structured the self term is: 0 plain, 1 as the plan to the data (method, section 5).
-        frequency_relaxation: Price of a nat by which a batch's code frequencies leave the prior, in units of cost;
-            None keeps the prior in every batch.
+        relaxation: Price of a nat by which a batch's code frequencies leave the prior, in units of cost; None keeps
+            the prior in every batch. High while codes form, so that they share the data out; low afterwards.
         tolerance: L1 marginal error of each solve.
         max_steps: Limit on the steps of each solve.
     """
@@ -40,16 +40,17 @@ class PlanSettings:
     epsilon: Schedule
     epsilon_code_ratio: Schedule
     self_structure: Schedule
-    frequency_relaxation: float | None
+    relaxation: Schedule | None
     tolerance: float
     max_steps: int
 
 
 class Prices(NamedTuple):
-    """Prices of a nat at one moment, in units of cost."""
+    """Prices of a nat at one moment, in units of cost: through the noise, through each code block, off the prior."""
 
     epsilon: float
     code: tuple[float, ...]
+    relaxation: float | None
 
 
 class SamplePlan(Objective):
@@ -100,7 +101,12 @@ class SamplePlan(Objective):
         epsilon = self.settings.epsilon(progress)
         ratio = self.settings.epsilon_code_ratio(progress)
         depth = len(self.grid.latents.code) if self.grid.ordered else 1
-        return Prices(epsilon, tuple(epsilon * ratio ** (1 - k / depth) for k in range(depth)))
+        relaxation = self.settings.relaxation
+        return Prices(
+            epsilon,
+            tuple(epsilon * ratio ** (1 - k / depth) for k in range(depth)),
+            None if relaxation is None else relaxation(progress),
+        )
 
     def coder(self, nets: nn.ModuleDict, data: Tensor, streams: Streams) -> Coder:
         """Solve between a large bank of latents and ``data`` at the final prices."""
@@ -115,7 +121,7 @@ class SamplePlan(Objective):
             plan = self._plan(
                 latents,
                 self.cost(points.flatten(1), chosen.flatten(1)),
-                Prices(prices.epsilon, prices.code[:1]),
+                prices._replace(code=prices.code[:1]),
                 tolerance=CODER_TOLERANCE,
                 max_steps=CODER_STEPS,
             )
@@ -152,7 +158,7 @@ class SamplePlan(Objective):
 
         Codes drawn afresh for each batch stand for no class, so they keep their prior.
         """
-        weights, rho = latents.code_weights.to(cost.device), self.settings.frequency_relaxation
+        weights, rho = latents.code_weights.to(cost.device), prices.relaxation
         if rho is not None and self.grid.latents.n_codes is not None:
             grouped = cost.detach().view(len(weights), -1, cost.shape[1])
             scores = -prices.epsilon * (-grouped / prices.epsilon).logsumexp(dim=1)
@@ -162,7 +168,7 @@ class SamplePlan(Objective):
 
 def _share(prices: Prices, share: float) -> Prices:
     """Keep only a share of the rebates: 0 makes every block as dear as the noise."""
-    return Prices(prices.epsilon, tuple(prices.epsilon - share * (prices.epsilon - c) for c in prices.code))
+    return prices._replace(code=tuple(prices.epsilon - share * (prices.epsilon - c) for c in prices.code))
 
 
 def _cost_of(plan: ot.Plan) -> Tensor:

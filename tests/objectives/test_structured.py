@@ -1,0 +1,171 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from infot import ot
+from infot.models.generators import LinearGenerator, MLPGenerator
+from infot.models.latents import Categorical, LatentSpace, Normal
+from infot.objectives.base import Batch
+from infot.objectives.latent_batch import LatentGrid
+from infot.objectives.structured import PlanSettings, SamplePlan
+from infot.random import Streams
+
+LOGGED = {
+    "loss",
+    "transport_cost",
+    "plan_information",
+    "noise_information",
+    "marginal_error",
+    "solver_steps",
+    "epsilon",
+    "epsilon_code",
+}
+
+
+def settings(*, share: float = 1.0, relaxation: float | None = None, tolerance: float = 1e-3) -> PlanSettings:
+    return PlanSettings(
+        epsilon=ot.Constant(0.5),
+        epsilon_code_ratio=ot.Constant(0.2),
+        self_structure=ot.Constant(share),
+        relaxation=None if relaxation is None else ot.Constant(relaxation),
+        tolerance=tolerance,
+        max_steps=2000,
+    )
+
+
+def categorical(n: int = 4, m: int = 6) -> LatentGrid:
+    return LatentGrid(LatentSpace((Categorical(n),), Normal(2)), m, codes_per_batch=8)
+
+
+def nets_of(generator: nn.Module) -> nn.ModuleDict:
+    return nn.ModuleDict({"generator": generator})
+
+
+@pytest.mark.parametrize("relaxation", [None, 0.5])
+def test_loss_is_pure_and_logs_what_the_contract_names(relaxation):
+    torch.manual_seed(0)
+    nets = nets_of(MLPGenerator(4, 2, (2,), width=8, depth=1))
+    before = {name: value.clone() for name, value in nets.state_dict().items()}
+    objective = SamplePlan(categorical(), settings(relaxation=relaxation))
+    batch = Batch(torch.randn(20, 2), 0.5)
+    loss, info = objective.loss("generator", nets, batch, Streams(0))
+    again, _ = objective.loss("generator", nets, batch, Streams(0))
+    loss.backward()
+    assert set(info) == LOGGED
+    assert all(value.ndim == 0 and not value.requires_grad and value.isfinite() for value in info.values())
+    assert float(loss) == float(again)
+    assert all(torch.equal(value, before[name]) for name, value in nets.state_dict().items())
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in nets.parameters())
+
+
+def test_gradient_is_that_of_the_two_values_by_finite_differences():
+    """Envelope theorem: with both plans held, the gradient is that of W(z, x) - W_tau(z, stop z')."""
+    torch.manual_seed(1)
+    nets = nets_of(LinearGenerator(3, 2, (2,))).double()
+    grid, streams = categorical(3, 5), Streams(5)
+    objective = SamplePlan(grid, settings(share=0.5, tolerance=1e-10))
+    data = torch.randn(12, 2, dtype=torch.float64)
+    latents, own = grid.draw(streams("latent")), grid.latents.sample(12, streams("latent"))
+    code, noise = (part.double() for part in latents.latent)
+    others = nets["generator"](*(part.double() for part in own)).detach()
+
+    def value() -> torch.Tensor:
+        points = nets["generator"](code, noise)
+        values = []
+        for target, price in ((data, 0.1), (others, 0.3)):
+            structured = ot.Structured(ot.Entropic(0.5), blocks=latents.blocks, epsilon_code=price)
+            problem = ot.OTProblem(cost=ot.squared_euclidean(points, target), regulariser=structured)
+            values.append(ot.solve(problem, tolerance=1e-11, max_steps=20_000).value)
+        return values[0] - values[1]
+
+    class Cast(nn.Module):
+        def forward(self, code, noise):
+            return nets["generator"](code.double(), noise.double())
+
+    loss, _ = objective.loss("generator", nets_of(Cast()), Batch(data, 0.0), Streams(5))
+    weight = nets["generator"].map.weight
+    (gradient,) = torch.autograd.grad(loss, weight)
+    step = 1e-5
+    for index in [(0, 0), (1, 2), (0, 4)]:
+        with torch.no_grad():
+            weight[index] += step
+            high = value()
+            weight[index] -= 2 * step
+            low = value()
+            weight[index] += step
+        assert float(gradient[index]) == pytest.approx(float(high - low) / (2 * step), rel=1e-4, abs=1e-7)
+
+
+def test_the_law_of_the_data_is_stationary_when_the_self_term_has_the_full_structure():
+    """Method, section 5: at tau = 1 the expected gradient vanishes where G's law is the data's law."""
+    generator = LinearGenerator(2, 1, (2,))
+    grid = LatentGrid(LatentSpace((Normal(1),), Normal(1)), 4, codes_per_batch=6)
+    generator = LinearGenerator(1, 1, (2,))
+    with torch.no_grad():
+        generator.map.weight.copy_(torch.tensor([[2.0, 0.0], [0.0, 1.0]]))
+        generator.map.bias.zero_()
+    streams, scale = Streams(0), torch.tensor([2.0, 1.0])
+    gradients: dict[float, list[torch.Tensor]] = {0.0: [], 1.0: []}
+    for share, found in gradients.items():
+        objective = SamplePlan(grid, settings(share=share))
+        for _ in range(300):
+            data = torch.randn(24, 2, generator=streams("data")) * scale
+            loss, _ = objective.loss("generator", nets_of(generator), Batch(data, 0.0), streams)
+            found.append(torch.autograd.grad(loss, generator.map.weight)[0].flatten())
+    means = {share: torch.stack(found).mean(0) for share, found in gradients.items()}
+    errors = {share: torch.stack(found).std(0) / math.sqrt(300) for share, found in gradients.items()}
+    assert (means[1.0].abs() < 4 * errors[1.0]).all()
+    assert float(errors[1.0].max()) < 0.1
+    # and the plain self term spreads the samples along the code: its weight wants to grow
+    assert float(means[0.0][0]) < -4 * float(errors[0.0][0])
+
+
+def test_ratio_one_is_the_plain_sinkhorn_plan():
+    plain = PlanSettings(
+        ot.Constant(0.5), ot.Constant(1.0), ot.Linear(0.0, 1.0), None, tolerance=1e-6, max_steps=2000
+    )
+    grid = categorical()
+    objective = SamplePlan(grid, plain)
+    torch.manual_seed(0)
+    nets = nets_of(MLPGenerator(4, 2, (2,), width=8, depth=1))
+    data = torch.randn(20, 2)
+    _, info = objective.loss("generator", nets, Batch(data, 0.0), Streams(0))
+    latents = grid.draw(Streams(0)("latent"))
+    cost = ot.squared_euclidean(nets["generator"](*latents.latent), data)
+    plan = ot.solve(ot.OTProblem(cost=cost, regulariser=ot.Entropic(0.5)), tolerance=1e-6)
+    assert float(info["transport_cost"]) == pytest.approx(float(plan.transport_cost), rel=1e-4)
+
+
+def test_codes_become_the_modes_of_four_gaussians():
+    torch.manual_seed(0)
+    streams = Streams(0)
+    centres = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
+    nets = nets_of(MLPGenerator(4, 2, (2,), width=32, depth=2, spread=0.7))
+    objective = SamplePlan(
+        categorical(4, 16),
+        PlanSettings(
+            epsilon=ot.Geometric(0.2, 0.01),
+            epsilon_code_ratio=ot.Constant(0.1),
+            self_structure=ot.Linear(0.0, 1.0, 0.3, 0.6),
+            relaxation=ot.Geometric(0.5, 0.01),
+            tolerance=2e-2,
+            max_steps=200,
+        ),
+    )
+    optimiser = torch.optim.Adam(nets.parameters(), lr=5e-3, betas=(0.5, 0.99))
+    for step in range(200):
+        modes = torch.randint(4, (64,), generator=streams("data"))
+        data = centres[modes] + 0.05 * torch.randn(64, 2, generator=streams("data"))
+        loss, _ = objective.loss("generator", nets, Batch(data, step / 199), streams)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    labels = torch.arange(4).repeat_interleave(50)
+    test = centres[labels] + 0.05 * torch.randn(200, 2, generator=streams("test"))
+    coder = objective.coder(nets, centres.repeat(64, 1) + 0.05 * torch.randn(256, 2), streams)
+    codes = coder.posterior(test).argmax(1)
+    assert sorted(codes[::50].tolist()) == [0, 1, 2, 3]
+    assert (codes == codes[::50].repeat_interleave(50)).all()
+    assert float((coder.reconstruct(test) - centres[labels]).norm(dim=1).mean()) < 0.3
