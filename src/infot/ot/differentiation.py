@@ -8,7 +8,7 @@ from torch import Tensor
 
 from infot.ot.plan import Plan
 
-__all__ = ["transport_value"]
+__all__ = ["centred", "transport_value"]
 
 
 class _Envelope(torch.autograd.Function):
@@ -40,7 +40,8 @@ def _for_weights(gradient: Tensor, dims: int) -> Tensor:
     return gradient.sum(0) if gradient.ndim > dims else gradient
 
 
-def _centred(potential: Tensor, weights: Tensor) -> Tensor:
+def centred(potential: Tensor, weights: Tensor) -> Tensor:
+    """Return a potential less its mean under the weights."""
     return potential - (weights * potential).sum(-1, keepdim=True)
 
 
@@ -63,8 +64,8 @@ def transport_value(plan: Plan) -> Float[Tensor, "*batch"]:
     """
     problem = plan.problem
     with torch.no_grad():
-        f = _centred(plan.f, problem.row_weights)
-        g = _centred(plan.g, problem.column_weights)
+        f = centred(plan.f, problem.row_weights)
+        g = centred(plan.g, problem.column_weights)
         held = (plan.value, plan.matrix(), f, g)
     value = _Envelope.apply(problem.cost, problem.row_weights, problem.column_weights, held)
     assert isinstance(value, Tensor)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from infot.ot.differentiation import centred
 from infot.ot.plan import Plan
 
 __all__ = ["cost_matrix", "euclidean_value"]
@@ -33,25 +34,27 @@ class _Euclidean(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, y: Tensor, a: Tensor, b: Tensor, plan: Plan) -> Tensor:
         """Return the value and keep what the gradient needs."""
-        matrix = plan.matrix()
-        ctx.save_for_backward(x, y, matrix, plan.f, plan.g, a, b)
+        ctx.plan = plan
+        ctx.save_for_backward(x, y, a, b)
         return plan.value.clone()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients in points and in centred weights."""
-        x, y, matrix, f, g, a, b = ctx.saved_tensors
+        x, y, a, b = ctx.saved_tensors
+        plan: Plan = ctx.plan
         for_x = for_y = for_a = for_b = None
         scale = grad[..., None, None]
         if ctx.needs_input_grad[0]:
-            for_x = 2 * scale * (x * matrix.sum(-1, keepdim=True) - matrix @ y)
+            for_x = 2 * scale * (x * a.unsqueeze(-1) - plan.apply(y))
         if ctx.needs_input_grad[1]:
-            for_y = 2 * scale * (y * matrix.sum(-2).unsqueeze(-1) - matrix.mT @ x)
+            columns = plan.apply_transposed(torch.ones_like(x[..., :1]))
+            for_y = 2 * scale * (y * columns - plan.apply_transposed(x))
         if ctx.needs_input_grad[2]:
-            for_a = _summed(grad[..., None] * (f - (a * f).sum(-1, keepdim=True)), a)
+            for_a = _summed(grad[..., None] * centred(plan.f, a), a)
         if ctx.needs_input_grad[3]:
-            for_b = _summed(grad[..., None] * (g - (b * g).sum(-1, keepdim=True)), b)
+            for_b = _summed(grad[..., None] * centred(plan.g, b), b)
         return for_x, for_y, for_a, for_b, None
 
 

@@ -131,6 +131,28 @@ class Plan:
         """Return the plan as a matrix of masses; rows sum to ``a``, columns to ``b`` up to the marginal error."""
         return self._out(self._matrix)
 
+    def apply(self, v: Float[Tensor, "*batch m d"]) -> Float[Tensor, "*batch n d"]:
+        """Return ``pi v``, without making the matrix where the solver left its factors."""
+        return self._out(self._apply(v if self.problem.batched else v.unsqueeze(0)))
+
+    def _apply(self, v: Tensor) -> Tensor:
+        if self.solution.factors is None:
+            return self._matrix @ v
+        rows, kernel, columns = self.solution.factors
+        weighted = columns.unsqueeze(-1) * v.unsqueeze(-3)
+        return (rows.unsqueeze(-1) * (kernel @ weighted)).flatten(1, 2)
+
+    def apply_transposed(self, u: Float[Tensor, "*batch n d"]) -> Float[Tensor, "*batch m d"]:
+        """Return ``pi^T u``, likewise."""
+        return self._out(self._apply_transposed(u if self.problem.batched else u.unsqueeze(0)))
+
+    def _apply_transposed(self, u: Tensor) -> Tensor:
+        if self.solution.factors is None:
+            return self._matrix.mT @ u
+        rows, kernel, columns = self.solution.factors
+        grouped = rows.unsqueeze(-1) * u.reshape(*rows.shape, -1)
+        return (columns.unsqueeze(-1) * (kernel.mT @ grouped)).sum(1)
+
     def marginals(self) -> tuple[Float[Tensor, "*batch n"], Float[Tensor, "*batch m"]]:
         """Return the plan's own row and column masses."""
         return self._out(self._matrix.sum(-1)), self._out(self._matrix.sum(-2))

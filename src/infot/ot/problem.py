@@ -1,6 +1,7 @@
 """The problem: which mass is to be moved where, at what cost, with which regularisation."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -84,7 +85,13 @@ class OTProblem:
         cost = self.cost.detach().reshape(-1, *self.cost.shape[-2:])
         a = self.row_weights.detach().expand(cost.shape[0], -1)
         b = self.column_weights.detach().expand(cost.shape[0], -1)
-        return replace(self, cost=cost, a=a, b=b)
+        return self.derived(cost=cost, a=a, b=b)
+
+    def derived(self, **changes: Any) -> "OTProblem":
+        """Return the problem with fields exchanged for ones known to fit, without checking everything again."""
+        derived = object.__new__(OTProblem)
+        derived.__dict__.update(self.__dict__, **changes)
+        return derived
 
     @property
     def row_weights(self) -> Float[Tensor, "*batch n"]:

@@ -99,7 +99,8 @@ def fixed_point(
 
 def _approach(problem: OTProblem, nest: Nest, settings: FixedPoint) -> list[float]:
     """Return the factors on all prices of the stages before the last one, largest first."""
-    ratio = settings.from_epsilon * float(problem.cost.abs().mean()) / nest.epsilon
+    height = float(problem.cost.mean()) - float(problem.cost.amin())
+    ratio = settings.from_epsilon * height / nest.epsilon
     factors, factor = [], settings.factor
     while factor < ratio:
         factors.append(factor)

@@ -57,7 +57,7 @@ class PerturbedCostLoop(Solver):
                 f"PerturbedCostLoop solves Structured problems, got {type(regulariser).__name__}"
             )
         nest = Nest.of(regulariser, problem.row_weights)
-        plain = replace(problem, regulariser=regulariser.base)
+        plain = problem.derived(regulariser=regulariser.base)
         perturbation = problem.cost.new_zeros(problem.cost.shape[0], nest.n_codes, problem.cost.shape[-1])
         f, masses = start, None
         n_steps = torch.zeros(problem.cost.shape[0], dtype=torch.long, device=problem.cost.device)
@@ -66,7 +66,7 @@ class PerturbedCostLoop(Solver):
             step += 1
             spread = perturbation.repeat_interleave(problem.cost.shape[-2] // nest.n_codes, dim=1)
             solution = fixed_point(
-                replace(plain, cost=problem.cost - spread), regulariser.base, self._inner(tolerance), f
+                plain.derived(cost=problem.cost - spread), regulariser.base, self._inner(tolerance), f
             )
             f, previous = solution.f, masses
             plan = Plan(problem, replace(solution, perturbation=perturbation))

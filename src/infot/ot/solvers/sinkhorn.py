@@ -1,6 +1,6 @@
 """Sinkhorn's algorithm in the kernel domain: the default for plain entropic problems."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -84,5 +84,5 @@ class SymmetricSinkhorn(Solver):
             name=f"SymmetricSinkhorn(memory={self.memory})",
             move=averaged_move,
         )
-        plain = replace(problem, blocks=None)
+        plain = problem.derived(blocks=None)
         return fixed_point(plain, problem.regulariser, settings, start)
