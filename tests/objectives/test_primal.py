@@ -75,7 +75,7 @@ def test_code_frequencies_keep_the_prior_or_follow_the_batch(relaxation, share):
         cost_scale=32.0,
         epsilon=ot.Constant(0.01),
         epsilon_code=ot.Constant(0.1),
-        relaxation=relaxation,
+        relaxation=None if relaxation is None else ot.Constant(relaxation),
         tolerance=1e-4,
     )
     _, info = objective.loss("model", nets, Batch(data, 1.0), Streams(0))
@@ -93,7 +93,7 @@ def test_the_coder_reads_an_unbalanced_sample_as_it_is():
     latents = LatentSpace((Categorical(2),), Normal(nets["generator"].noise_dim))
     prices = {"cost_scale": 32.0, "epsilon": ot.Constant(0.01), "epsilon_code": ot.Geometric(1.0, 0.1)}
     rigid = PrimalPlan(latents, **prices).coder(nets, data, Streams(0))
-    relaxed = PrimalPlan(latents, **prices, relaxation=0.1).coder(nets, data, Streams(0))
+    relaxed = PrimalPlan(latents, **prices, relaxation=ot.Constant(0.01)).coder(nets, data, Streams(0))
     torch.testing.assert_close(rigid.posterior(data).mean(0), torch.tensor([0.5, 0.5]), atol=1e-3, rtol=0)
     torch.testing.assert_close(relaxed.posterior(data).mean(0), torch.tensor([0.75, 0.25]), atol=1e-3, rtol=0)
 
@@ -197,11 +197,11 @@ def test_codes_find_the_digits():
         epsilon=ot.Geometric(0.03, 0.002, 0.0, 0.6),
         epsilon_code=ot.Geometric(0.1, 0.005, 0.0, 0.6),
         onsets=generator.onsets(),
-        relaxation=0.25,
+        relaxation=ot.Geometric(0.25, 0.0125, 0.6, 0.8),
     )
     optimiser = torch.optim.Adam(nets.parameters(), lr=2e-3, betas=(0.5, 0.99))
     sampler = BatchSampler(len(digits.train), 128, streams("data"))
-    steps = 300
+    steps = 450
     for step in range(steps):
         loss, _ = objective.loss("model", nets, Batch(digits.train[sampler.next()], step / steps), streams)
         optimiser.zero_grad()

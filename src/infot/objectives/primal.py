@@ -19,7 +19,6 @@ CODER_SAMPLE = 4096  # data points on which the coder's potential is solved
 CODER_TOLERANCE = 1e-4  # L1 marginal error of that solve
 SCORE_CHUNK = 256  # data points scored at once outside training
 RIGID = 10.0  # relaxation at which frequencies as good as keep the prior
-LOOSENING = ot.Geometric(1.0, 0.05, 0.6, 0.8)  # of the relaxation, once codes have formed
 NEGLIGIBLE = 0.02  # codes of smaller probability give a datum no gradient
 
 
@@ -78,8 +77,8 @@ class PrimalPlan(Objective):
         onsets: Progress at which each noise coordinate comes into play, shape ``(noise_dim,)``; all from the start if
             omitted.
         relaxation: Price of a nat by which the code frequencies of one batch leave the prior, relative to
-            ``cost_scale``, while codes form; it falls afterwards, for classes are of unequal size. Every batch keeps
-            the prior if None.
+            ``cost_scale``, over progress; every batch keeps the prior if None. High while codes form, for balance
+            keeps them apart, and low afterwards, for classes are of unequal size.
         tolerance: L1 marginal error of the assignment.
         max_steps: Limit on the steps of the assignment's solver.
 
@@ -97,7 +96,7 @@ class PrimalPlan(Objective):
         epsilon: Schedule,
         epsilon_code: Schedule,
         onsets: Tensor | None = None,
-        relaxation: float | None = None,
+        relaxation: Schedule | None = None,
         tolerance: float = 1e-2,
         max_steps: int = 100,
     ) -> None:
@@ -155,7 +154,7 @@ class PrimalPlan(Objective):
         """Return the price of leaving the prior, in units of cost."""
         if self.relaxation is None:
             return None
-        return self.cost_scale * self.relaxation * LOOSENING(progress)
+        return self.cost_scale * self.relaxation(progress)
 
     def _assign(self, scores: Float[Tensor, "k n"], epsilon_code: float, rho: float | None) -> ot.Plan:
         """Assign the batch to codes, as often as the batch seems to hold them, drawn towards the prior."""
