@@ -1,8 +1,8 @@
 """Time a debiased Sinkhorn divergence with its gradient against POT and GeomLoss, at equal marginal error.
 
 Protocol: float32, n points against n points, squared Euclidean cost, epsilon relative to the mean cost, value and
-gradient in the points. Each method runs until its L1 marginal error is at most the tolerance (found beforehand by doubling its
-number of iterations where it has no such stopping test). Times are the least CPU time of several repeats, methods
+gradient in the points. Each method runs until its L1 marginal error is at most the tolerance; methods without such a
+stopping test get the number of iterations, found beforehand. Times are the least CPU time of several repeats, methods
 interleaved in one process and on one thread, so only the ratios mean something. The limit is what plain alternating
 Sinkhorn costs if nothing but arithmetic is paid for: a cost GEMM and an exp pass for each of the three terms, two
 float32 matrix-vector products an iteration.

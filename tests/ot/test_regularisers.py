@@ -3,12 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from ot_contracts import RegulariserContract, random_cost, random_weights
 from scipy.optimize import linprog
 
 from infot import ot
 from infot.errors import ProblemError
-
-from .contracts import RegulariserContract, random_cost, random_weights
 
 BLOCKS = ot.Blocks(code=(3, 2))
 

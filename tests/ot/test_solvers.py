@@ -1,8 +1,8 @@
 """Every solver keeps the contract."""
 
-from infot import ot
+from ot_contracts import SolverContract
 
-from .contracts import SolverContract
+from infot import ot
 
 
 class _Structured(SolverContract):

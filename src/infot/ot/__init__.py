@@ -10,6 +10,7 @@
 True
 """
 
+from infot.ot import conventions
 from infot.ot.costs import (
     Cosine,
     Cost,
@@ -24,6 +25,7 @@ from infot.ot.differentiation import transport_value
 from infot.ot.divergences import sinkhorn_divergence
 from infot.ot.entry import balanced_assignment, choose_solver, solve
 from infot.ot.plan import Plan, Solution
+from infot.ot.potentials import code_posterior, coupling_of_latents, latent_posterior, transport_map
 from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic, Regulariser
 from infot.ot.relaxed import relaxed_frequencies
@@ -70,9 +72,14 @@ __all__ = [
     "SymmetricSinkhorn",
     "balanced_assignment",
     "choose_solver",
+    "code_posterior",
+    "conventions",
+    "coupling_of_latents",
+    "latent_posterior",
     "relaxed_frequencies",
     "sinkhorn_divergence",
     "solve",
     "squared_euclidean",
+    "transport_map",
     "transport_value",
 ]

@@ -12,6 +12,7 @@ from infot.errors import ConvergenceError, ConvergenceWarning, ProblemError
 from infot.numerics import safe_log
 from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic
+from infot.ot.rounding import round_to_marginals
 from infot.ot.status import Status
 from infot.ot.structure import Blocks, Structured
 
@@ -257,6 +258,38 @@ class Plan:
         if y.shape[-2] != self.problem.cost.shape[-1]:
             raise ProblemError(f"expected {self.problem.cost.shape[-1]} data points, got {tuple(y.shape)}")
         return self.conditional("latent") @ y.to(self.solution.f.dtype)
+
+    def sample(self, n: int, rng: torch.Generator) -> tuple[Int[Tensor, "*batch n"], Int[Tensor, "*batch n"]]:
+        """Draw pairs (row, column) from the plan.
+
+        Args:
+            n: How many pairs.
+            rng: CPU generator that the draws come from.
+        """
+        flat = self._matrix.flatten(1).clamp_min(0).cpu()
+        index = torch.multinomial(flat, n, replacement=True, generator=rng).to(self._matrix.device)
+        width = self._matrix.shape[-1]
+        return self._out(index // width), self._out(index % width)
+
+    def support(self, threshold: float = 1e-3) -> Bool[Tensor, "*batch n m"]:
+        """Return which pairs carry more than a share ``threshold`` of the mass of their column."""
+        columns = self._batch.column_weights.unsqueeze(-2)
+        return self._out(self._matrix > threshold * columns)
+
+    def coupled_codes(self, threshold: float = 1e-3) -> Float[Tensor, "*batch"]:
+        """Return the share of (code, datum) pairs that are coupled: how sparse the plan is in the code."""
+        columns = self._batch.column_weights.unsqueeze(-2)
+        coupled = self._code_masses > threshold * columns
+        return self._out(coupled.to(self.solution.f.dtype).mean((-2, -1)))
+
+    def entropy(self) -> Float[Tensor, "*batch"]:
+        """Return ``-sum pi log pi`` in nats."""
+        return self._out(-(self._matrix * safe_log(self._matrix)).sum((-2, -1)))
+
+    def round(self) -> Float[Tensor, "*batch n m"]:
+        """Return the plan as a matrix with exact marginals, moved no farther than twice the marginal error."""
+        batch = self._batch
+        return self._out(round_to_marginals(self._matrix, batch.row_weights, batch.column_weights))
 
     def perturbed_cost(self) -> Float[Tensor, "*batch n m"]:
         """Return ``C - lambda log r``: the cost whose ordinary entropic plan is this one (method, section 3)."""

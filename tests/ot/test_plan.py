@@ -1,0 +1,173 @@
+"""What is read off a plan: two roads to each number."""
+
+import pytest
+import torch
+from ot_contracts import random_cost, random_weights, rng
+
+from infot import ot
+from infot.errors import ProblemError
+
+
+def normal(n: int, d: int, seed: int) -> torch.Tensor:
+    return torch.randn(n, d, generator=rng(seed), dtype=torch.float64)
+
+
+BLOCKS = ot.Blocks(code=(3, 4))
+
+
+def structured_plan(solver: ot.Solver | None = None, tolerance: float = 1e-10) -> ot.Plan:
+    regulariser = ot.Structured(ot.Entropic(0.1), blocks=BLOCKS, epsilon_code=0.02)
+    problem = ot.OTProblem(
+        cost=random_cost(12, 7, 0), a=random_weights(12, 1), b=random_weights(7, 2), regulariser=regulariser
+    )
+    return ot.solve(problem, solver=solver, tolerance=tolerance)
+
+
+def test_the_matrix_of_the_factors_is_that_of_the_potentials() -> None:
+    plan = structured_plan()
+    a, b = plan.problem.row_weights, plan.problem.column_weights
+    torch.testing.assert_close(plan.matrix(), a.unsqueeze(-1) * b * plan.density(), atol=1e-12, rtol=1e-9)
+    v, u = (
+        normal(7, 2, 0),
+        normal(12, 3, 1),
+    )
+    for p in (plan, structured_plan(ot.SemiDual())):
+        torch.testing.assert_close(p.apply(v), p.matrix() @ v)
+        torch.testing.assert_close(p.apply_transposed(u), p.matrix().mT @ u)
+
+
+def test_information_by_sums_of_logarithms() -> None:
+    plan = structured_plan()
+    matrix = plan.matrix()
+    a, b = matrix.sum(1), matrix.sum(0)
+    latent = (matrix * (matrix / (a.unsqueeze(-1) * b)).log()).sum()
+    codes = matrix.reshape(3, 4, 7).sum(1)
+    code = (codes * (codes / (codes.sum(1, keepdim=True) * b)).log()).sum()
+    assert float(plan.mutual_information("latent")) == pytest.approx(float(latent), abs=1e-9)
+    assert float(plan.mutual_information("code")) == pytest.approx(float(code), abs=1e-9)
+    assert float(plan.conditional_information()) == pytest.approx(float(latent - code), abs=1e-9)
+    # the code is a function of the latent: it cannot say more (data-processing inequality)
+    assert 0 <= code <= latent
+    value = plan.transport_cost + 0.1 * plan.conditional_information() + 0.02 * plan.mutual_information()
+    torch.testing.assert_close(value, plan.value, atol=1e-8, rtol=0)
+
+
+def test_conditionals_and_the_barycentric_projection() -> None:
+    plan = structured_plan()
+    matrix = plan.matrix()
+    torch.testing.assert_close(plan.conditional(), matrix / matrix.sum(0))
+    torch.testing.assert_close(plan.conditional("latent"), matrix / matrix.sum(1, keepdim=True))
+    y = normal(7, 2, 3)
+    torch.testing.assert_close(plan.barycentric_projection(y), (matrix @ y) / matrix.sum(1, keepdim=True))
+    torch.testing.assert_close(
+        plan.code_density(),
+        matrix.reshape(3, 4, 7).sum(1)
+        / (plan.problem.row_weights.reshape(3, 4).sum(1, keepdim=True) * plan.problem.column_weights),
+    )
+    for call, message in [
+        (lambda: plan.conditional("mine"), "given='data'"),
+        (lambda: plan.barycentric_projection(y[:3]), "expected 7 data points"),
+        (lambda: plan.mutual_information("noise"), "'code' or 'latent'"),
+    ]:
+        with pytest.raises(ProblemError, match=message):
+            call()
+
+
+def test_samples_follow_the_plan() -> None:
+    plan = structured_plan()
+    rows, columns = plan.sample(200_000, rng(0))
+    counts = torch.zeros(12, 7, dtype=torch.float64).index_put(
+        (rows, columns), torch.tensor(1 / 200_000, dtype=torch.float64), accumulate=True
+    )
+    assert float((counts - plan.matrix()).abs().sum()) < 0.02
+
+
+def test_rounding_meets_the_marginals_and_moves_little() -> None:
+    plan = structured_plan(tolerance=0.05)
+    rounded = plan.round()
+    torch.testing.assert_close(rounded.sum(1), plan.problem.row_weights)
+    torch.testing.assert_close(rounded.sum(0), plan.problem.column_weights)
+    assert (rounded >= 0).all()
+    assert float((rounded - plan.matrix()).abs().sum()) <= 2 * float(plan.marginal_error) + 1e-12
+
+
+def test_entropy_and_support() -> None:
+    plan = structured_plan()
+    matrix = plan.matrix()
+    assert float(plan.entropy()) == pytest.approx(float(-(matrix * matrix.log()).sum()))
+    assert torch.equal(plan.support(0.01), matrix > 0.01 * plan.problem.column_weights)
+
+
+def test_the_plan_gets_sparse_in_the_code_as_its_price_falls() -> None:
+    shares = []
+    for ratio in (1.0, 0.3, 0.1, 0.01):
+        regulariser = ot.Structured(ot.Entropic(0.1), blocks=BLOCKS, epsilon_code=0.1 * ratio)
+        plan = ot.solve(
+            ot.OTProblem(cost=random_cost(12, 30, 0), regulariser=regulariser), tolerance=1e-6, max_steps=5000
+        )
+        shares.append(float(plan.coupled_codes()))
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] > 0.95
+    assert shares[-1] < 0.45
+
+
+def test_unseen_data_and_latents_agree_with_the_seen_ones() -> None:
+    plan = structured_plan()
+    torch.testing.assert_close(
+        ot.latent_posterior(plan, plan.problem.cost), plan.conditional(), atol=1e-8, rtol=0
+    )
+    torch.testing.assert_close(
+        ot.code_posterior(plan, plan.problem.cost),
+        plan.conditional().reshape(3, 4, 7).sum(1).mT,
+        atol=1e-8,
+        rtol=0,
+    )
+    codes = torch.arange(12) // 4
+    torch.testing.assert_close(
+        ot.coupling_of_latents(plan, plan.problem.cost, codes), plan.conditional("latent"), atol=1e-8, rtol=0
+    )
+    y = normal(7, 2, 3)
+    torch.testing.assert_close(
+        ot.transport_map(plan, y, plan.problem.cost, codes), plan.barycentric_projection(y), atol=1e-7, rtol=0
+    )
+    for call, message in [
+        (lambda: ot.coupling_of_latents(plan, plan.problem.cost), "code of each new latent"),
+        (lambda: ot.coupling_of_latents(plan, plan.problem.cost[:, :3], codes), "7 columns"),
+        (lambda: ot.latent_posterior(plan, plan.problem.cost[:3]), "12 rows"),
+    ]:
+        with pytest.raises(ProblemError, match=message):
+            call()
+
+
+def test_potentials_in_the_conventions_of_pot() -> None:
+    pot = pytest.importorskip("ot")
+    cost, a, b = random_cost(6, 5, 0), random_weights(6, 1), random_weights(5, 2)
+    plan = ot.solve(ot.OTProblem(cost=cost, a=a, b=b, regulariser=ot.Entropic(0.1)), tolerance=1e-11)
+    theirs, log = pot.sinkhorn(a.numpy(), b.numpy(), cost.numpy(), 0.1, log=True, stopThr=1e-13)
+    torch.testing.assert_close(plan.matrix(), torch.from_numpy(theirs), atol=1e-9, rtol=0)
+    mine = ot.conventions.to_pot(plan)
+    ratio = mine.f / 0.1 - torch.from_numpy(log["u"]).log().ravel()
+    torch.testing.assert_close(ratio, ratio[0].expand(6), atol=1e-7, rtol=0)
+    back = ot.conventions.from_pot(mine, a, b)
+    torch.testing.assert_close(back.f, plan.f)
+    with pytest.raises(ProblemError, match="positive weights"):
+        ot.conventions.from_pot(mine, torch.zeros(6), b)
+
+
+def test_potentials_in_the_conventions_of_geomloss() -> None:
+    geomloss = pytest.importorskip("geomloss")
+    x, y = (
+        normal(6, 2, 0),
+        normal(5, 2, 1),
+    )
+    plan = ot.solve(ot.OTProblem.from_points(x, y, regulariser=ot.Entropic(2.0)), tolerance=1e-11)
+    mine = ot.conventions.to_geomloss(plan)
+    loss = geomloss.SamplesLoss(
+        "sinkhorn", p=2, blur=mine.strength, scaling=0.999, debias=False, potentials=True
+    )
+    f, _ = loss(x, y)
+    difference = f.ravel() - mine.f
+    torch.testing.assert_close(difference, difference[0].expand(6), atol=1e-3, rtol=0)
+    back = ot.conventions.from_geomloss(mine)
+    torch.testing.assert_close(back.g, plan.g)
+    assert back.strength == pytest.approx(2.0)
