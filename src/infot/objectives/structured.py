@@ -63,7 +63,8 @@ class SamplePlan(Objective):
     .. math:: \nabla_\theta \left[ \langle \pi, C(G_\theta(z), x) \rangle
               - \langle \pi', C(G_\theta(z), \bar G(z')) \rangle \right]
 
-    with both plans held (envelope theorem). At :math:`\tau = 0` the code is under pressure to inform; at
+    with both plans held (envelope theorem). Where the two batches hold a code more or less often, its rows count in both
+    terms with the smaller of the two frequencies: pull and push stay in balance code by code. At :math:`\tau = 0` the code is under pressure to inform; at
     :math:`\tau = 1` both terms have one law where :math:`G_\#\zeta = \nu`, so the data's law is stationary without bias.
     With ``epsilon_code_ratio`` 1 this is the plain Sinkhorn divergence.
 
@@ -93,7 +94,8 @@ class SamplePlan(Objective):
         share = self.settings.self_structure(batch.progress)
         to_data = self._plan(latents, self.cost(generated, batch.data.flatten(1)), prices)
         to_own = self._plan(latents, self.cost(generated, others), _share(prices, share))
-        loss = _cost_of(to_data) - _cost_of(to_own)
+        weights = torch.minimum(to_data.problem.row_weights, to_own.problem.row_weights)
+        loss = _cost_of(to_data, weights) - _cost_of(to_own, weights)
         return loss, _info(loss, to_data, prices)
 
     def prices(self, progress: float) -> Prices:
@@ -144,7 +146,9 @@ class SamplePlan(Objective):
         tolerance: float | None = None,
         max_steps: int | None = None,
     ) -> ot.Plan:
-        structured = ot.Structured(ot.Entropic(prices.epsilon), blocks=latents.blocks, epsilon_code=prices.code)
+        structured = ot.Structured(
+            ot.Entropic(prices.epsilon), blocks=latents.blocks, epsilon_code=prices.code
+        )
         problem = ot.OTProblem(cost=cost, a=self._row_weights(latents, cost, prices), regulariser=structured)
         return ot.solve(
             problem,
@@ -171,8 +175,10 @@ def _share(prices: Prices, share: float) -> Prices:
     return prices._replace(code=tuple(prices.epsilon - share * (prices.epsilon - c) for c in prices.code))
 
 
-def _cost_of(plan: ot.Plan) -> Tensor:
-    return (plan.matrix() * plan.problem.cost).sum()
+def _cost_of(plan: ot.Plan, weights: Tensor) -> Tensor:
+    """Return the transport cost with the rows of the plan brought to ``weights``."""
+    rows = weights / plan.problem.row_weights
+    return ((plan.matrix() * rows.unsqueeze(1)) * plan.problem.cost).sum()
 
 
 def _info(loss: Tensor, plan: ot.Plan, prices: Prices) -> dict[str, Tensor]:
