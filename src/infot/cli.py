@@ -12,7 +12,6 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
-from importlib.metadata import version
 from typing import Any, TypeVar, get_origin, get_type_hints
 
 import tyro
@@ -84,6 +83,8 @@ def _dispatch(argv: list[str]) -> int:
         say(_overview())
         return 0 if argv else ConfigError.exit_code
     if argv[0] == "--version":
+        from importlib.metadata import version  # takes a fifth of the time of --help
+
         say(f"infot {version('infot')}")
         return 0
     name, rest = argv[0], argv[1:]
