@@ -16,6 +16,7 @@ import platform
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import geomloss
@@ -46,7 +47,9 @@ def kernel_terms(x: np.ndarray, y: np.ndarray, epsilon: float, steps: int) -> tu
     n, m = len(x), len(y)
     cost = pot.dist(x, y)
     a, b = np.full(n, 1 / n, np.float32), np.full(m, 1 / m, np.float32)
-    plan = pot.bregman.sinkhorn_knopp(a, b, cost, epsilon, numItermax=steps, stopThr=0, warn=False)
+    plan = np.asarray(
+        pot.bregman.sinkhorn_knopp(a, b, cost, epsilon, numItermax=steps, stopThr=0, warn=False)
+    )
     gradient = 2 * (x * plan.sum(1, keepdims=True) - plan @ y)
     return gradient, float((plan * cost).sum())
 
@@ -135,7 +138,7 @@ def limit_run(x: np.ndarray, y: np.ndarray, steps: tuple[int, int]) -> Callable[
 
     def run() -> None:
         for _ in range(3):
-            x @ y.T
+            np.matmul(x, y.T)
             tensor.exp()
         for _ in range(2 * (steps[0] + 2 * steps[1])):
             np.dot(vector, kernel, out=out)
@@ -197,7 +200,9 @@ def structured_ratio(n: int, repeats: int) -> dict[str, object]:
         "structured": ot.OTProblem(cost=cost, regulariser=structured),
         "plain": ot.OTProblem(cost=cost, regulariser=ot.Entropic(epsilon)),
     }
-    runs = {name: (lambda p=p: ot.solve(p, tolerance=1e-2)) for name, p in problems.items()}
+    runs: dict[str, Callable[[], object]] = {
+        n: partial(ot.solve, p, tolerance=1e-2) for n, p in problems.items()
+    }
     times = least(runs, repeats)
     return {"n": n, "milliseconds": times, "ratio": round(times["structured"] / times["plain"], 2)}
 

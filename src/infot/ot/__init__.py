@@ -27,6 +27,7 @@ from infot.ot.entry import balanced_assignment, choose_solver, solve
 from infot.ot.plan import Plan, Solution
 from infot.ot.potentials import code_posterior, coupling_of_latents, latent_posterior, transport_map
 from infot.ot.problem import OTProblem
+from infot.ot.rebates import Augmented, ChiSquare, Information, Rebate, Rebated
 from infot.ot.regularisers import Entropic, Regulariser
 from infot.ot.relaxed import relaxed_frequencies
 from infot.ot.schedules import Constant, Geometric, Linear, Schedule
@@ -40,8 +41,10 @@ from infot.ot.status import Status
 from infot.ot.structure import Blocks, Structured
 
 __all__ = [
+    "Augmented",
     "Blocks",
     "Cardinality",
+    "ChiSquare",
     "Constant",
     "Cosine",
     "Cost",
@@ -49,6 +52,7 @@ __all__ = [
     "FeatureCost",
     "Geometric",
     "GroupLasso",
+    "Information",
     "Linear",
     "Lp",
     "Nested",
@@ -59,6 +63,8 @@ __all__ = [
     "Plan",
     "Pointwise",
     "Quadratic",
+    "Rebate",
+    "Rebated",
     "Regulariser",
     "Scaled",
     "Schedule",

@@ -7,6 +7,7 @@ from torch import Tensor
 from infot.errors import ProblemError
 from infot.ot.plan import Plan
 from infot.ot.problem import OTProblem
+from infot.ot.rebates import Composite
 from infot.ot.regularisers import Entropic
 from infot.ot.solvers.base import Solver
 from infot.ot.solvers.dual import SemiDual
@@ -69,6 +70,8 @@ def choose_solver(problem: OTProblem) -> Solver:
         return Sinkhorn()
     if isinstance(regulariser, Structured):
         return Nested() if regulariser.convex else PerturbedCostLoop()
+    if isinstance(regulariser, Composite):
+        return PerturbedCostLoop()
     return SemiDual()
 
 

@@ -40,8 +40,9 @@ class _Euclidean(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients in points and in centred weights."""
+        (grad,) = grads
         x, y, a, b = ctx.saved_tensors
         plan: Plan = ctx.plan
         for_x = for_y = for_a = for_b = None

@@ -11,7 +11,8 @@ from torch import Tensor
 from infot.errors import ConvergenceError, ConvergenceWarning, ProblemError
 from infot.numerics import safe_log
 from infot.ot.problem import OTProblem
-from infot.ot.regularisers import Entropic
+from infot.ot.rebates import Composite
+from infot.ot.regularisers import Entropic, Regulariser
 from infot.ot.rounding import round_to_marginals
 from infot.ot.status import Status
 from infot.ot.structure import Blocks, Structured
@@ -107,9 +108,7 @@ class Plan:
         slack = solution.f.unsqueeze(-1) + solution.g.unsqueeze(-2) - batch.cost
         if solution.perturbation is not None:
             slack = slack + _spread(solution.perturbation, slack.shape[-2])
-        regulariser = (
-            batch.regulariser.base if isinstance(batch.regulariser, Structured) else batch.regulariser
-        )
+        regulariser = _base(batch.regulariser)
         density = regulariser.density(slack, batch.row_weights)
         if solution.row_scale is not None:
             density = density * solution.row_scale.unsqueeze(-1)
@@ -222,8 +221,7 @@ class Plan:
     def _latent_information(self) -> Tensor:
         """Return ``E_pi log density``: for entropic plans from the potentials, without logarithms."""
         batch, solution, matrix = self._batch, self.solution, self._matrix
-        regulariser = batch.regulariser
-        base = regulariser.base if isinstance(regulariser, Structured) else regulariser
+        base = _base(batch.regulariser)
         if not isinstance(base, Entropic) or solution.row_scale is not None:
             return (matrix * safe_log(self._density)).sum((-2, -1))
         slack = (matrix.sum(-1) * solution.f).sum(-1) + (matrix.sum(-2) * solution.g).sum(-1)
@@ -325,11 +323,15 @@ class Plan:
         Raises:
             ProblemError: if the regulariser is not entropic.
         """
-        regulariser = self.problem.regulariser
-        base = regulariser.base if isinstance(regulariser, Structured) else regulariser
+        base = _base(self.problem.regulariser)
         if not isinstance(base, Entropic):
             raise ProblemError(f"{type(base).__name__} has no epsilon; only entropic plans have one")
         return base.epsilon
+
+
+def _base(regulariser: Regulariser) -> Regulariser:
+    """Return the smoothing whose density, at the perturbed cost, is the plan's."""
+    return regulariser.base if isinstance(regulariser, Structured | Composite) else regulariser
 
 
 def _spread(perturbation: Float[Tensor, "B K m"], n_rows: int) -> Float[Tensor, "B n m"]:

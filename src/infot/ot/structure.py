@@ -218,6 +218,24 @@ class Structured(Regulariser):
             level, outside = above, outside.sum(depth)
         return total + nest.epsilons[0] * (level * safe_log(level) - level + 1)
 
+    def tangent(self, density: Float[Tensor, "B n m"], a: Float[Tensor, "B n"]) -> Float[Tensor, "B K m"]:
+        """Return what the rebates lower the cost of (code, datum) by, at the plan of this density.
+
+        ``sum_k epsilon_k I(c_k; x | c_<k) + epsilon I(e; x | c)`` is ``epsilon I(z; x)`` less, for each depth k, the
+        rise of the price after it times ``I(c_<=k; x)``; the tangent sums rise times log-density.
+        """
+        nest = Nest.of(self, a)
+        grouped = density.reshape(density.shape[0], nest.n_codes, -1, density.shape[-1])
+        level = (nest.noise.unsqueeze(-1) * grouped).sum(2).reshape(-1, *nest.sizes, density.shape[-1])
+        prices = (*self.epsilons_code, self.base.epsilon)
+        total = torch.zeros_like(level)
+        for depth in range(len(nest.sizes), 0, -1):
+            rise = prices[depth] - prices[depth - 1]
+            ones = [1] * (len(nest.sizes) - depth)
+            total = total + rise * safe_log(level).reshape(*level.shape[:-1], *ones, level.shape[-1])
+            level = (nest.conditionals[depth - 1].unsqueeze(-1) * level).sum(depth)
+        return total.flatten(1, -2)
+
     def _soft(self, slack: Tensor, a: Tensor) -> tuple[Nest, Tensor, Tensor, Tensor]:
         nest = Nest.of(self, a)
         soft = nest.inner(slack)

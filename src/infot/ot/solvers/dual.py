@@ -9,6 +9,7 @@ from torch import Tensor
 from infot.errors import ProblemError
 from infot.ot.plan import Solution
 from infot.ot.problem import OTProblem
+from infot.ot.rebates import Composite
 from infot.ot.solvers.base import Solver, finish, first_steps, row_masses, statuses_of
 from infot.ot.solvers.patience import Patience
 from infot.ot.status import Status
@@ -82,6 +83,8 @@ class SemiDual(Solver):
         """
         if isinstance(problem.regulariser, Structured) and not problem.regulariser.convex:
             raise ProblemError("SemiDual needs epsilon_code > 0; use PerturbedCostLoop for epsilon_code <= 0")
+        if isinstance(problem.regulariser, Composite):
+            raise ProblemError("SemiDual needs a conjugate, which a sum does not have; use PerturbedCostLoop")
         f = problem.cost.mean(-1) if start is None else start
         point = _evaluate(problem, f)
         history = _History(self.memory)

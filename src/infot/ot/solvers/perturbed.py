@@ -1,8 +1,10 @@
 """The loop "perturb the cost, solve ordinary optimal transport, repeat" (method, section 3).
 
 The rebate ``-lambda KL(pi_cx | zeta_c x nu)`` is concave in the plan; replaced by its tangent at the current plan it is
-a perturbation ``-lambda log r(c, x)`` of the ground cost. Each turn solves the entropic problem with the perturbed cost
-and so lowers the objective. It is the only route for ``epsilon_code <= 0``, where it ends in a stationary point.
+a perturbation ``-lambda log r(c, x)`` of the ground cost. Each turn solves the problem of the base regulariser with the
+perturbed cost and so lowers the objective. It is the only route for ``epsilon_code <= 0``, where it ends in a
+stationary point. For a convex term the full step may overshoot: the step is then found by a line search on the full
+objective, which makes the loop the generalised conditional gradient (Rakotomamonjy, Flamary, Courty, arXiv 1510.06567).
 """
 
 from dataclasses import dataclass, replace
@@ -11,30 +13,36 @@ import torch
 from torch import Tensor
 
 from infot.errors import ProblemError
-from infot.numerics import safe_log
 from infot.ot.plan import Plan, Solution
 from infot.ot.problem import OTProblem
+from infot.ot.rebates import Augmented, Composite
+from infot.ot.regularisers import Entropic
 from infot.ot.solvers.base import Solver, first_steps, statuses_of
+from infot.ot.solvers.dual import SemiDual
 from infot.ot.solvers.fixed_point import FixedPoint, fixed_point
-from infot.ot.structure import Nest, Structured
+from infot.ot.structure import Structured
 
 __all__ = ["PerturbedCostLoop"]
+
+_THIRDS = 25
 
 
 @dataclass(frozen=True)
 class PerturbedCostLoop(Solver):
-    """Perturb the cost by what the code carries, run Sinkhorn, repeat.
+    """Perturb the cost by what the code carries, solve with the base regulariser, repeat.
 
     Args:
         memory: Memory of the acceleration inside Sinkhorn.
-        inner_steps: Limit on the steps of Sinkhorn in a turn.
+        inner_steps: Limit on the steps of the inner solver in a turn.
     """
 
     memory: int = 6
     inner_steps: int = 1000
 
-    def _inner(self, tolerance: float) -> FixedPoint:
-        return FixedPoint(
+    def _inner(self, problem: OTProblem, tolerance: float, start: Tensor | None) -> Solution:
+        if not isinstance(problem.regulariser, Entropic):
+            return SemiDual().solve(problem, tolerance=tolerance, max_steps=self.inner_steps, start=start)
+        settings = FixedPoint(
             memory=self.memory,
             factor=4.0,
             from_epsilon=0.02,
@@ -42,71 +50,72 @@ class PerturbedCostLoop(Solver):
             max_steps=self.inner_steps,
             name="Sinkhorn",
         )
+        return fixed_point(problem, problem.regulariser, settings, start)
 
     def solve(
         self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Tensor | None
     ) -> Solution:
-        """Solve a structured problem; ``max_steps`` counts turns, the tolerance also bounds the change of the plan.
+        """Solve; ``max_steps`` counts turns, and the tolerance also bounds the L1 change of the plan in a turn.
 
         Raises:
-            ProblemError: if the regulariser is not structured.
+            ProblemError: if the regulariser has no base and tangent.
         """
         regulariser = problem.regulariser
-        if not isinstance(regulariser, Structured):
+        if not isinstance(regulariser, Structured | Composite):
             raise ProblemError(
-                f"PerturbedCostLoop solves Structured problems, got {type(regulariser).__name__}"
+                f"PerturbedCostLoop solves Structured, Rebated and Augmented problems, got "
+                f"{type(regulariser).__name__}"
             )
-        nest = Nest.of(regulariser, problem.row_weights)
-        plain = problem.derived(regulariser=regulariser.base)
-        perturbation = problem.cost.new_zeros(problem.cost.shape[0], nest.n_codes, problem.cost.shape[-1])
-        f, masses = start, None
-        n_steps = torch.zeros(problem.cost.shape[0], dtype=torch.long, device=problem.cost.device)
+        state = _State(problem, torch.ones_like(problem.cost))
+        f, n_steps = start, torch.zeros(problem.cost.shape[0], dtype=torch.long, device=problem.cost.device)
         step = 0
         while True:
             step += 1
-            spread = perturbation.repeat_interleave(problem.cost.shape[-2] // nest.n_codes, dim=1)
-            solution = fixed_point(
-                plain.derived(cost=problem.cost - spread), regulariser.base, self._inner(tolerance), f
-            )
-            f, previous = solution.f, masses
-            plan = Plan(problem, replace(solution, perturbation=perturbation))
-            masses = _code_masses(plan, nest)
-            change = torch.inf if previous is None else (masses - previous).abs().sum((-2, -1))
-            error = torch.as_tensor(torch.maximum(plan._marginal_error, torch.as_tensor(change)))
+            perturbation = regulariser.tangent(state.density, problem.row_weights)
+            spread = perturbation.repeat_interleave(problem.cost.shape[-2] // perturbation.shape[1], dim=1)
+            inner = problem.derived(regulariser=regulariser.base, cost=problem.cost - spread)
+            solution = replace(self._inner(inner, tolerance, f), perturbation=perturbation)
+            plan = Plan(problem, solution)
+            f, state, change = solution.f, *state.towards(plan)
+            error = torch.maximum(plan._marginal_error, change)
             n_steps = first_steps(n_steps, step, error <= tolerance)
             if step == max_steps or bool(((error <= tolerance) | error.isnan()).all()):
                 break
-            perturbation = _perturbation(regulariser, nest, plan)
-        n_steps = torch.where(n_steps == 0, step, n_steps)
         return replace(
-            plan.solution,
-            value=Plan(problem, plan.solution).primal_value.reshape(-1),
-            n_steps=n_steps,
+            solution,
+            value=plan.primal_value.reshape(-1),
+            n_steps=torch.where(n_steps == 0, step, n_steps),
             statuses=statuses_of(error, tolerance),
             solver="PerturbedCostLoop",
         )
 
 
-def _code_masses(plan: Plan, nest: Nest) -> Tensor:
-    matrix = plan._matrix
-    return matrix.reshape(matrix.shape[0], nest.n_codes, -1, matrix.shape[-1]).sum(2)
+@dataclass(frozen=True)
+class _State:
+    """The density of the current plan."""
 
+    problem: OTProblem
+    density: Tensor
 
-def _perturbation(regulariser: Structured, nest: Nest, plan: Plan) -> Tensor:
-    """Return the tangent of the rebates: the sum over code blocks of the drop in price times the log-density so far.
+    def objective(self, density: Tensor) -> Tensor:
+        """Return ``<C, pi> + Omega(pi)`` of each item."""
+        a, b = self.problem.row_weights, self.problem.column_weights
+        cost = (a.unsqueeze(-1) * density * self.problem.cost).sum(-2)
+        return (b * (cost + self.problem.regulariser.value(density, a))).sum(-1)
 
-    ``sum_k epsilon_k I(c_k; x | c_<k)`` equals ``epsilon I(z; x)`` less, for each depth k, the rise of the price after
-    it times ``I(c_<=k; x)``.
-    """
-    level = plan._code_density
-    level = level.reshape(level.shape[0], *nest.sizes, level.shape[-1])
-    prices = (*regulariser.epsilons_code, regulariser.base.epsilon)
-    total = torch.zeros_like(level)
-    for depth in range(len(nest.sizes), 0, -1):
-        rise = prices[depth] - prices[depth - 1]
-        log_density = safe_log(level)
-        total = total + rise * log_density.reshape(
-            *log_density.shape[:-1], *[1] * (len(nest.sizes) - depth), log_density.shape[-1]
-        )
-        level = (nest.conditionals[depth - 1].unsqueeze(-1) * level).sum(depth)
-    return total.flatten(1, -2)
+    def towards(self, plan: Plan) -> tuple["_State", Tensor]:
+        """Step towards the inner plan, for a convex term as far as the objective falls, and return its L1 distance."""
+        target = plan._density
+        weights = self.problem.row_weights.unsqueeze(-1) * self.problem.column_weights.unsqueeze(-2)
+        change = (weights * (target - self.density).abs()).sum((-2, -1))
+        if not isinstance(self.problem.regulariser, Augmented):
+            return _State(self.problem, target), change
+        low, high = torch.zeros_like(change), torch.ones_like(change)
+        for _ in range(_THIRDS):
+            near, far = (2 * low + high) / 3, (low + 2 * high) / 3
+            nearer = self.objective(self._between(target, near)) <= self.objective(self._between(target, far))
+            low, high = torch.where(nearer, low, near), torch.where(nearer, far, high)
+        return _State(self.problem, self._between(target, (low + high) / 2)), change
+
+    def _between(self, target: Tensor, length: Tensor) -> Tensor:
+        return self.density + length[:, None, None] * (target - self.density)
