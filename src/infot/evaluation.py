@@ -149,9 +149,12 @@ def _read_codes(model: Model, dataset: Dataset, streams: Streams) -> Codes | Non
     data = dataset.test[order]
     try:
         posterior = model.posterior(data)
-    except ConfigError:  # a continuous code, or a method whose plan is not kept, has no table of codes
+    except ConfigError:  # a method whose plan is not kept has no table of codes
         return None
-    labels = None if dataset.test_labels is None else dataset.test_labels[order]
+    # draws of a continuous code stand for no class, so they are not held against labels
+    labels = None
+    if model.latents.n_codes is not None and dataset.test_labels is not None:
+        labels = dataset.test_labels[order]
     return Codes(data, labels, posterior)
 
 
@@ -228,7 +231,7 @@ def _protocol(dataset: Dataset, codes: Codes | None, seed: int) -> dict[str, Any
     if codes is not None:
         protocol["codes"] = f"likeliest code under the plan of {len(codes.data)} held-out data"
     if dataset.kind == "vectors":
-        protocol["plan"] = "exact optimal transport between the points shown, the limit of small epsilon"
+        protocol["plan"] = "the trained plan: the heaviest couplings of held-out points with a bank of latents"
     return protocol
 
 

@@ -5,13 +5,12 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from scipy.optimize import linear_sum_assignment
-from scipy.spatial.distance import cdist
 from torch import Tensor
 
 from infot.data import Dataset
 from infot.errors import NumericalError
 from infot.models.latents import Block, Categorical, LatentSpace, Uniform
+from infot.objectives.base import Partners
 from infot.random import Streams
 
 __all__ = ["Codes", "Model", "Samples", "exhibits", "generate"]
@@ -29,7 +28,9 @@ SWEEP = {True: 0.95, False: 2.0}
 CODED_IMAGES = 40
 """Held-out images shown with their code posterior."""
 PLAN_POINTS = 240
-"""Points on either side of the plan shown."""
+"""Held-out points whose couplings are shown (vectors)."""
+PARTNERS = 3
+"""Generated points shown for each of them: those that hold most of its mass."""
 MAX_VALUES = 1_000_000
 """Values in an array of points: keeps the file small for data of high dimension."""
 
@@ -52,6 +53,10 @@ class Model(Protocol):
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Return what the plan couples with each datum, (n, *shape)."""
+        ...
+
+    def partners(self, x: Tensor, count: int) -> Partners:
+        """Return the heaviest couplings of each datum under the plan."""
         ...
 
 
@@ -113,11 +118,11 @@ def exhibits(
 
     Vectors, tables in the user's units: ``samples`` (n, d) with ``sample_codes`` (n,), ``data`` (n, d) held
     out; ``traversals`` (J, T, K, d); the plan as ``plan_latent_points`` (p, d), ``plan_latent_codes`` (p,),
-    ``plan_data_points`` (p, d), ``plan_pairs`` (r, 2), ``plan_mass`` (r,): exact optimal transport between
-    these points, the limit of the trained plan for small ε.
+    ``plan_data_points`` (q, d), ``plan_pairs`` (r, 2), ``plan_mass`` (r,): the three heaviest couplings of
+    some held-out points under the trained plan.
 
     With a continuous code the K rows sweep its coordinates, one after the other, and ``sample_codes`` and
-    ``plan_latent_codes`` hold the first coordinate.
+    ``plan_latent_codes`` counts the draws.
 
     Args:
         model: The model.
@@ -127,7 +132,9 @@ def exhibits(
         streams: Source of randomness.
     """
     if samples is not None:
-        arrays = _vector_samples(model, dataset, samples) | _plan(model, dataset, streams)
+        arrays = _vector_samples(model, dataset, samples)
+        if codes is not None:
+            arrays |= _plan(model, dataset, streams)
     else:
         arrays = _image_samples(model, streams)
         if codes is not None:
@@ -163,19 +170,21 @@ def _vector_samples(model: Model, dataset: Dataset, samples: Samples) -> dict[st
 
 
 def _plan(model: Model, dataset: Dataset, streams: Streams) -> dict[str, Tensor]:
-    n = min(PLAN_POINTS, len(dataset.test))
-    latent = model.latents.sample(n, streams("evaluation/plan latents"))
-    points = generate(model, latent.code, latent.noise)
-    data = dataset.test[torch.randperm(len(dataset.test), generator=streams("evaluation/plan data"))[:n]]
-    rows, columns = linear_sum_assignment(
-        cdist(points.double().numpy(), data.double().numpy(), "sqeuclidean")
+    chosen = torch.randperm(len(dataset.test), generator=streams("evaluation/plan data"))[:PLAN_POINTS]
+    data = dataset.test[chosen]
+    partners = model.partners(data, PARTNERS)
+    points, codes = partners.points.flatten(0, 1), partners.codes.flatten()
+    # a generated point that several data share is one row of the plan
+    rows, index = torch.unique(
+        torch.cat([codes.unsqueeze(1).to(points), points.flatten(1)], dim=1), dim=0, return_inverse=True
     )
+    columns = torch.arange(len(data)).repeat_interleave(partners.mass.shape[1])
     return {
-        "plan_latent_points": _users_units(dataset, points),
-        "plan_latent_codes": _shown_code(model.latents, Samples(points, latent.code, latent.noise)),
+        "plan_latent_points": _users_units(dataset, rows[:, 1:]),
+        "plan_latent_codes": rows[:, 0].long(),
         "plan_data_points": _users_units(dataset, data),
-        "plan_pairs": torch.from_numpy(np.stack([rows, columns], axis=1)),
-        "plan_mass": torch.full((n,), 1 / n),
+        "plan_pairs": torch.stack([index, columns], dim=1),
+        "plan_mass": partners.mass.flatten() / len(data),
     }
 
 

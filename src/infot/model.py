@@ -18,7 +18,7 @@ from infot.data import Dataset, Scaling
 from infot.errors import CheckpointError, ConfigError, ProblemError
 from infot.model_card import model_card
 from infot.models.latents import Categorical, LatentSpace
-from infot.objectives.base import Coder
+from infot.objectives.base import Coder, Partners
 from infot.random import Streams
 from infot.training.atomic import disk_errors, write_text
 from infot.training.tensorfile import load_weights, read_tensors, write_tensors
@@ -35,11 +35,14 @@ class Encoding(NamedTuple):
 
     Attributes:
         code: Index of the likeliest code value of each datum, shape ``(n,)``, int64.
-        posterior: Probability of every code value given each datum, shape ``(n, k)``.
+        posterior: Probability of every code value given each datum, shape ``(n, k)``; where the code has a continuous
+            block, of the code draws that the plan is held on.
+        mean: Mean of the code given each datum, shape ``(n, code_dim)``: for continuous codes, the code.
     """
 
     code: Tensor
     posterior: Tensor
+    mean: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,11 +171,18 @@ class TrainedModel:
     def encode(self, x: Tensor) -> Encoding:
         """Return the code of each datum and its posterior; ``x`` as in :meth:`posterior`."""
         posterior = self.posterior(x)
-        return Encoding(posterior.argmax(1), posterior)
+        return Encoding(posterior.argmax(1), posterior, posterior @ self._coder().code_values.cpu())
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Return what the plan couples with each datum, shape of ``x``."""
         return self._in_chunks(self._coder().reconstruct, self._checked(x))
+
+    def partners(self, x: Tensor, count: int) -> Partners:
+        """Return the heaviest couplings of each datum under the plan; see :class:`Partners`."""
+        coder, parts = self._coder(), self._checked(x).split(CHUNK)
+        with torch.no_grad():
+            found = [coder.partners(part.to(self.device), count) for part in parts]
+        return Partners(*(torch.cat(pieces).cpu() for pieces in zip(*found, strict=True)))
 
     def scale(self, x: Tensor) -> Tensor:
         """Bring data from the user's units to the model's."""

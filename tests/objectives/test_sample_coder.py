@@ -15,7 +15,7 @@ def coder_and_plan() -> tuple[SampleCoder, ot.Plan, torch.Tensor]:
     )
     coder = SampleCoder(
         points=points,
-        codes=torch.eye(3, dtype=torch.float64),
+        code_values=torch.eye(3, dtype=torch.float64),
         weights=torch.full((3,), 1 / 3, dtype=torch.float64),
         f=plan.f,
         prices=torch.tensor([0.4, 0.1], dtype=torch.float64),
@@ -42,3 +42,14 @@ def test_the_state_is_all_there_is():
     coder, _, data = coder_and_plan()
     again = SampleCoder(**coder.state_dict())
     assert torch.equal(again.posterior(data), coder.posterior(data))
+
+
+def test_partners_are_the_heaviest_couplings_of_the_plan():
+    coder, plan, data = coder_and_plan()
+    given = plan.conditional(given="data")
+    found = coder.partners(data, 12)
+    assert torch.allclose(found.mass.sum(1), torch.ones(9, dtype=torch.float64))
+    assert torch.allclose(found.mass, given.T.sort(dim=1, descending=True).values, atol=1e-6)
+    heaviest = given.argmax(0)
+    assert torch.equal(found.points[:, 0], coder.points[heaviest])
+    assert torch.equal(found.codes[:, 0], heaviest // 4)

@@ -1,5 +1,7 @@
 """``infot encode``."""
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 
 from infot.commands.arguments import EncodeArguments
@@ -7,7 +9,7 @@ from infot.commands.messages import say
 from infot.commands.outputs import check_suffix, write_arrays, write_rows
 from infot.data import read_examples
 from infot.errors import ConfigError
-from infot.model import TrainedModel
+from infot.model import Encoding, TrainedModel
 
 __all__ = ["run"]
 
@@ -29,14 +31,24 @@ def run(arguments: EncodeArguments) -> int:
     found = model.encode(points)
     names = names or tuple(map(str, range(len(points))))
     if arguments.out.suffix == ".npz":
-        arrays = {"code": found.code.numpy(), "posterior": found.posterior.numpy(), "names": np.array(names)}
-        write_arrays(arguments.out, arrays)
+        arrays = {name: value.numpy() for name, value in found._asdict().items()}
+        write_arrays(arguments.out, arrays | {"names": np.array(names)})
     else:
-        header = ["name", "code", *(f"p{k}" for k in range(found.posterior.shape[1]))]
-        rows = zip(names, found.code.tolist(), found.posterior.tolist(), strict=True)
-        write_rows(arguments.out, header, ([name, code, *map("{:.6g}".format, p)] for name, code, p in rows))
+        write_rows(arguments.out, *_table(model, found, names))
     say(f"codes of {len(points)} {model.data.kind} in {arguments.out}")
     return 0
+
+
+def _table(model: TrainedModel, found: Encoding, names: Sequence[str]) -> tuple[list[str], Iterator[list[object]]]:
+    """Return header and rows: the likeliest code with all probabilities, or the mean of a continuous code."""
+    if model.latents.n_codes is None:
+        values, header = found.mean, [f"code_{i}" for i in range(found.mean.shape[1])]
+        codes: list[list[int]] = [[] for _ in names]
+    else:
+        values, header = found.posterior, ["code", *(f"p{k}" for k in range(found.posterior.shape[1]))]
+        codes = found.code.unsqueeze(1).tolist()
+    rows = zip(names, codes, values.tolist(), strict=True)
+    return ["name", *header], ([name, *code, *map("{:.6g}".format, row)] for name, code, row in rows)
 
 
 def _check_route(model: TrainedModel, route: str | None) -> None:

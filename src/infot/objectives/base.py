@@ -3,13 +3,14 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from infot.random import Streams
 
-__all__ = ["Batch", "Coder", "Objective"]
+__all__ = ["Batch", "Coder", "Objective", "Partners"]
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,28 @@ class Batch:
     progress: float
 
 
+class Partners(NamedTuple):
+    """What the plan couples with each of ``n`` data, the ``count`` heaviest couplings of each.
+
+    Attributes:
+        points: Generated points, shape ``(n, count, *shape)``.
+        codes: Index of the code value that each was generated from.
+        mass: Share of the datum's mass that goes there; a row sums to 1 where ``count`` covers all couplings.
+    """
+
+    points: Tensor
+    codes: Int[Tensor, "n count"]
+    mass: Float[Tensor, "n count"]
+
+
 class Coder(nn.Module, ABC):
-    """Reads codes off the plan after training; all state is in parameters and buffers, so a state_dict stores it."""
+    """Reads codes off the plan after training; all state is in parameters and buffers, so a state_dict stores it.
+
+    Attributes:
+        code_values: The code values that the posterior ranges over, shape ``(k, code_dim)``.
+    """
+
+    code_values: Tensor
 
     @abstractmethod
     def posterior(self, x: Tensor) -> Float[Tensor, "n k"]:
@@ -37,6 +58,19 @@ class Coder(nn.Module, ABC):
 
         Returns:
             Probabilities over the code values; rows sum to 1.
+        """
+
+    def mean_code(self, x: Tensor) -> Float[Tensor, "n code_dim"]:
+        """Return the plan's conditional mean of the code given each datum: for continuous codes, the code itself."""
+        return self.posterior(x) @ self.code_values
+
+    @abstractmethod
+    def partners(self, x: Tensor, count: int) -> Partners:
+        """Return the heaviest couplings of each datum under the plan.
+
+        Args:
+            x: Data, shape ``(n, *shape)``.
+            count: How many for each datum, heaviest first.
         """
 
     @abstractmethod

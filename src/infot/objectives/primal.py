@@ -8,7 +8,7 @@ from infot import ot
 from infot.errors import ConfigError
 from infot.models.encoders import GaussianNoise
 from infot.models.latents import LatentSpace
-from infot.objectives.base import Batch, Coder, Objective
+from infot.objectives.base import Batch, Coder, Objective, Partners
 from infot.ot.schedules import Schedule
 from infot.random import Streams
 
@@ -263,6 +263,16 @@ class PrimalCoder(Coder):
             for part in rows
         ]
         return codes, torch.cat(means)
+
+    @torch.no_grad()
+    def partners(self, x: Tensor, count: int) -> Partners:
+        """Return what each datum's likeliest codes generate at the mean of their noise; see :class:`Partners`."""
+        posterior = self.posterior(x)
+        mass, codes = posterior.topk(min(count, posterior.shape[1]), dim=1)
+        law = self.nets["encoder"](x)
+        noise = law.mean[torch.arange(len(x), device=x.device).unsqueeze(1), codes]
+        points = self.nets["generator"](self.code_values[codes].flatten(0, 1), noise.flatten(0, 1))
+        return Partners(points.view(*codes.shape, *x.shape[1:]), codes, mass)
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from infot import ot
-from infot.objectives.base import Coder
+from infot.objectives.base import Coder, Partners
 
 __all__ = ["SampleCoder"]
 
@@ -22,30 +22,31 @@ class SampleCoder(Coder):
 
     Args:
         points: Generated points of the bank, ``(k * m, *shape)``, code by code.
-        codes: Code values of the bank, ``(k, code_dim)``.
+        code_values: Code values of the bank, ``(k, code_dim)``.
         weights: Weight of each code value, ``(k,)``.
         f: Latent potentials, ``(k * m,)``.
         prices: Price of a nat through the noise and through the code, ``(2,)``.
     """
 
     points: Tensor
-    codes: Tensor
+    code_values: Tensor
     weights: Tensor
     f: Tensor
     prices: Tensor
 
-    def __init__(self, *, points: Tensor, codes: Tensor, weights: Tensor, f: Tensor, prices: Tensor) -> None:
+    def __init__(self, *, points: Tensor, code_values: Tensor, weights: Tensor, f: Tensor, prices: Tensor) -> None:
         super().__init__()
-        for name, value in {"points": points, "codes": codes, "weights": weights, "f": f, "prices": prices}.items():
+        for name, value in {"points": points, "code_values": code_values, "weights": weights, "f": f, "prices": prices}.items():
             self.register_buffer(name, value.detach().clone().to(points.device))
 
     def posterior(self, x: Tensor) -> Float[Tensor, "n k"]:
         """Return the plan's conditional over the bank's code values; rows sum to 1."""
         return torch.cat([self._log_posterior(part)[0].exp() for part in x.split(_CHUNK)])
 
-    def mean_code(self, x: Tensor) -> Float[Tensor, "n code_dim"]:
-        """Return the plan's conditional mean of the code given each datum: for continuous codes, the code."""
-        return self.posterior(x) @ self.codes
+    def partners(self, x: Tensor, count: int) -> Partners:
+        """Return the bank's points that hold most of each datum's mass; see :class:`Partners`."""
+        parts = [self._partners(part, count) for part in x.split(_CHUNK)]
+        return Partners(*(torch.cat(pieces) for pieces in zip(*parts, strict=True)))
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Return the plan's barycentre of the generated points of each datum's likeliest code."""
@@ -55,14 +56,20 @@ class SampleCoder(Coder):
         """Return ``log r(c|x)``, ``(n, k)``, and the noise's log-weights given code and datum, ``(n, k, m)``."""
         epsilon, epsilon_code = self.prices
         cost = ot.squared_euclidean(x.flatten(1), self.points.flatten(1))
-        scores = ((self.f - cost) / epsilon).view(len(x), len(self.codes), -1)
+        scores = ((self.f - cost) / epsilon).view(len(x), len(self.code_values), -1)
         soft = torch.logsumexp(scores, dim=2) - torch.tensor(float(scores.shape[2])).log()
         logits = soft * (epsilon / epsilon_code) + self.weights.log()
         return torch.log_softmax(logits, dim=1), torch.log_softmax(scores, dim=2)
+
+    def _partners(self, x: Tensor, count: int) -> Partners:
+        log_code, log_noise = self._log_posterior(x)
+        joint = (log_code.unsqueeze(2) + log_noise).flatten(1).exp()
+        mass, rows = joint.topk(min(count, joint.shape[1]), dim=1)
+        return Partners(self.points[rows], rows // log_noise.shape[2], mass)
 
     def _reconstruct(self, x: Tensor) -> Tensor:
         log_code, log_noise = self._log_posterior(x)
         best = log_code.argmax(1)
         rows = torch.arange(len(x), device=x.device)
-        bank = self.points.flatten(1).view(len(self.codes), -1, self.points[0].numel())[best]
+        bank = self.points.flatten(1).view(len(self.code_values), -1, self.points[0].numel())[best]
         return torch.einsum("nm,nmd->nd", log_noise[rows, best].exp(), bank).view(x.shape)

@@ -131,7 +131,7 @@ class SamplePlan(Objective):
         codes = latents.latent.code[:: latents.blocks.n_noise]
         return SampleCoder(
             points=points,
-            codes=codes,
+            code_values=codes,
             weights=weights,
             f=plan.f,
             prices=torch.tensor([prices.epsilon, prices.code[0]]),
