@@ -40,7 +40,9 @@ class _Euclidean(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]  # the decorator hides the names
+        ctx: Any, *grads: Tensor
+    ) -> tuple[Tensor | None, ...]:
         """Return the gradients in points and in centred weights."""
         (grad,) = grads
         x, y, a, b = ctx.saved_tensors
