@@ -7,6 +7,13 @@ from infot.errors import ConfigError
 from infot.models.convolutional import ConvolutionalGenerator
 
 
+@pytest.fixture(autouse=True)
+def seeded_weights():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
+
+
 @pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 9, 21), (1, 100, 64)])
 def test_makes_images_of_any_size(shape):
     generator = ConvolutionalGenerator(3, 2, shape, width=4)

@@ -7,6 +7,13 @@ from infot.errors import ConfigError
 from infot.models.deformable import DeformableGenerator, deformation_names
 
 
+@pytest.fixture(autouse=True)
+def seeded_weights():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
+
+
 def one_code(shape=(1, 16, 16), **options) -> DeformableGenerator:
     """Return a generator with one template: a filled square off the centre."""
     generator = DeformableGenerator(1, shape, **options)
