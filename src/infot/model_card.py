@@ -48,7 +48,7 @@ import infot
 
 model = infot.load("path/to/this/folder")
 x = model.sample(16, code=0, rng=0)   # 16 draws that share the first code
-code, posterior = model.encode(x)     # codes of data, by the transport plan
+found = model.encode(x)               # found.code, found.posterior: codes of data, by the transport plan
 ```
 
 From the command line: `infot sample path/to/this/folder --n 64 --out samples.npz`.

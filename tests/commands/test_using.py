@@ -80,6 +80,9 @@ def test_codes_of_new_data_are_read_in_its_order_and_units(
     assert arrays["posterior"].shape == (200, 3)
     np.testing.assert_allclose(arrays["posterior"].sum(1), 1, atol=1e-5)
     np.testing.assert_array_equal(arrays["code"], arrays["posterior"].argmax(1))
+    np.testing.assert_allclose(
+        arrays["mean"], arrays["posterior"], atol=1e-5
+    )  # one block: the mean of one-hot codes
     np.save(tmp_path / "few.npy", np.load(points)[[7, 3]])
     assert infot("encode", finished_run, "--data", tmp_path / "few.npy", "--out", tmp_path / "few.csv") == 0
     rows = [line.split(",") for line in (tmp_path / "few.csv").read_text().splitlines()[1:]]
@@ -95,8 +98,8 @@ def test_a_saved_model_works_in_a_fresh_process_without_data_or_run(
         "from infot.model import load\n"
         "model = load(sys.argv[1])\n"
         "x = model.sample(6, code=3, rng=1)\n"
-        "code, posterior = model.encode(x)\n"
-        "torch.save({'x': x, 'posterior': posterior, 'again': model.reconstruct(x)}, sys.argv[2])\n"
+        "found = model.encode(x)\n"
+        "torch.save({'x': x, 'posterior': found.posterior, 'again': model.reconstruct(x)}, sys.argv[2])\n"
     )
     out = tmp_path / "out.pt"
     subprocess.run([sys.executable, "-c", program, str(tmp_path / "model"), str(out)], check=True)
