@@ -1,1 +1,32 @@
-"""Informative GANs through optimal transport."""
+"""Informative GANs through optimal transport.
+
+Sub-modules are imported on first use, so that the command line's help needs no torch: ``infot.ot`` is the transport
+core, ``infot.load`` reads a trained model.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from infot import ot
+    from infot.model import TrainedModel, load
+    from infot.models.latents import Categorical, LatentSpace, Normal, Uniform
+
+__all__ = ["Categorical", "LatentSpace", "Normal", "TrainedModel", "Uniform", "load", "ot"]
+
+_HOMES = {
+    "TrainedModel": "infot.model",
+    "load": "infot.model",
+    "Categorical": "infot.models.latents",
+    "LatentSpace": "infot.models.latents",
+    "Normal": "infot.models.latents",
+    "Uniform": "infot.models.latents",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "ot":
+        return importlib.import_module("infot.ot")
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'infot' has no attribute {name!r}")

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from infot import data, ot
-from infot.config import ModelConfig, RunConfig
+from infot.config import ModelConfig, ObjectiveConfig, RunConfig
 from infot.data import Dataset
 from infot.errors import CheckpointError, ConfigError
 from infot.models.convolutional import ConvolutionalGenerator
@@ -92,7 +92,7 @@ def _generator(model: ModelConfig, latents: LatentSpace, shape: tuple[int, ...],
             return LinearGenerator(code_dim, noise_dim, shape)
         case "mlp":
             centre = None if points is None else points.mean(0)
-            spread = 1.0 if points is None else float((points - centre).square().mean().sqrt())
+            spread = 1.0 if points is None else float(points.var(dim=0, correction=0).mean().sqrt())
             return MLPGenerator(
                 code_dim, noise_dim, shape, width=model.width, depth=model.depth, centre=centre, spread=spread
             )
@@ -118,7 +118,7 @@ def build_objective(config: RunConfig, dataset: Dataset) -> Objective:
         epsilon=_geometric(wanted.epsilon, wanted.anneal, scale),
         epsilon_code_ratio=ot.Constant(1.0) if plain else _geometric(wanted.epsilon_code_ratio, wanted.anneal, 1.0),
         self_structure=ot.Linear(0.0, 1.0, *wanted.self_structure),
-        relaxation=None if plain or wanted.relaxation is None else _geometric(wanted.relaxation, wanted.anneal, scale),
+        relaxation=None if plain else _relaxation(wanted, scale),
         tolerance=wanted.tolerance,
         max_steps=wanted.max_solver_steps,
     )
@@ -141,9 +141,14 @@ def _primal_plan(config: RunConfig, latents: LatentSpace, scale: float, shape: t
         epsilon=_geometric(wanted.epsilon, wanted.anneal, 1.0),
         epsilon_code=_geometric((start, end), wanted.anneal, 1.0),
         onsets=onsets,
+        relaxation=_relaxation(wanted, 1.0),
         tolerance=wanted.tolerance,
         max_steps=wanted.max_solver_steps,
     )
+
+
+def _relaxation(wanted: ObjectiveConfig, scale: float) -> ot.Schedule | None:
+    return None if wanted.relaxation is None else _geometric(wanted.relaxation, wanted.loosen, scale)
 
 
 def _geometric(ends: tuple[float, float], window: tuple[float, float], scale: float) -> ot.Schedule:

@@ -80,6 +80,8 @@ class ObjectiveConfig:
     relaxation: tuple[float, float] | None = (0.25, 0.0005)
     """Price of a nat by which the code frequencies of one batch leave the prior, at the start and at the end; none:
     every batch keeps the prior."""
+    loosen: tuple[float, float] = (0.1, 0.6)
+    """Share of the schedule between which `relaxation` falls from its start to its end."""
     deformation_onset: float = 0.3
     """Share of the schedule at which thickness and displacement join the affine deformations (deformable generator)."""
     noise_per_code: int = 32

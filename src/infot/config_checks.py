@@ -110,7 +110,7 @@ def _objective(objective: ObjectiveConfig) -> Iterator[str]:
         )
     if objective.plan == "primal" and objective.method == "sinkhorn":
         yield "objective.plan: the method sinkhorn holds its plan on samples; use --objective.plan sample"
-    for name in ("anneal", "self_structure"):
+    for name in ("anneal", "loosen", "self_structure"):
         begin, finish = getattr(objective, name)
         if not 0 <= begin <= finish <= 1:
             yield f"objective.{name}: expected two shares in order, 0 <= begin <= end <= 1, got {begin} {finish}"

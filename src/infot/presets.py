@@ -12,7 +12,9 @@ _VECTORS = RunConfig(
         plan="sample",
         epsilon=(0.1, 1e-4),
         epsilon_code_ratio=(0.1, 0.1),
+        relaxation=(0.25, 2.5e-4),
         anneal=(0.1, 0.6),
+        loosen=(0.1, 0.6),
         self_structure=(0.2, 0.35),
     ),
     training=TrainingConfig(
@@ -26,20 +28,37 @@ _VECTORS = RunConfig(
     ),
 )
 
+# More modes in a batch leave fewer data to each: larger batches, and a longer average over the weights.
+_MANY_MODES = replace(
+    _VECTORS,
+    objective=replace(_VECTORS.objective, noise_per_code=16),
+    training=replace(
+        _VECTORS.training,
+        steps=1200,
+        batch_size=512,
+        decay_from=0.3,
+        final_learning_rate=1e-4,
+        ema_decay=0.995,
+        ema_from=0.7,
+    ),
+)
+
 _IMAGES = RunConfig(
     latent=LatentConfig(categorical=(10,)),
     model=ModelConfig(generator="deformable", width=128, displacement_grid=6),
     objective=ObjectiveConfig(
         plan="primal",
-        epsilon=(0.003, 0.003),
-        epsilon_code_ratio=(10.0, 5 / 3),
+        epsilon=(0.03, 0.002),
+        epsilon_code_ratio=(10 / 3, 2.5),
+        relaxation=(0.25, 0.0125),
+        loosen=(0.6, 0.8),
         anneal=(0.0, 0.6),
         deformation_onset=0.3,
         tolerance=1e-2,
         max_solver_steps=100,
     ),
     training=TrainingConfig(
-        steps=1500,
+        steps=1000,
         batch_size=128,
         learning_rate=2e-3,
         final_learning_rate=1e-5,
@@ -61,7 +80,7 @@ def _preset(base: RunConfig, name: str, *, categorical: int, data: str | None = 
 
 PRESETS: dict[str, RunConfig] = {
     "ring8": _preset(_VECTORS, "ring8", categorical=8),
-    "grid25": _preset(_VECTORS, "grid25", categorical=25),
+    "grid25": _preset(_MANY_MODES, "grid25", categorical=25),
     "gaussians1200": _preset(_VECTORS, "gaussians1200", categorical=10),
     "digits": _preset(_IMAGES, "digits", categorical=10),
     "mnist5k": _preset(_IMAGES, "mnist5k", categorical=10),

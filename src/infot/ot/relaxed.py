@@ -48,7 +48,7 @@ def relaxed_frequencies(
 
     Example:
         >>> scores = torch.tensor([[0.0, 0.0, 0.0, 1.0], [1.0, 1.0, 1.0, 0.0]])
-        >>> relaxed_frequencies(scores, epsilon=0.01, rho=0.01).tolist()
+        >>> [round(float(p), 3) for p in relaxed_frequencies(scores, epsilon=0.01, rho=0.01)]
         [0.75, 0.25]
     """
     if not (epsilon > 0 and rho > 0):

@@ -105,7 +105,7 @@ class Levels:
         direction = self._newton(now, gradient)
         slope = (gradient * direction).sum(-1)
         rounding = 8 * self._eps * (abs(now.value) + abs(soft[:, :, 0]).sum(-1))
-        length = 1 + 0 * slope
+        length = self._xp.ones_like(slope)
         while True:
             trial = self._codes(soft, now.shift + length[..., None] * direction)
             enough = trial.value >= now.value + _ARMIJO * length * slope - rounding
