@@ -55,7 +55,11 @@ def test_the_custom_preset_needs_a_path() -> None:
             r"epsilon_code_ratio: expected positive numbers, got -1",
         ),
         ("objective.epsilon_code_ratio", (2.0, 0.1), r"epsilon_code_ratio: expected at most 1"),
-        ("objective.relaxation", (0.25, 0.0), r"objective\.relaxation: expected two positive numbers or none"),
+        (
+            "objective.relaxation",
+            (0.25, 0.0),
+            r"objective\.relaxation: expected two positive numbers or none",
+        ),
         ("objective.deformation_onset", 1.5, r"deformation_onset: expected a share between 0 and 1"),
         ("objective.loosen", (0.6, 0.2), r"objective\.loosen: expected two shares in order"),
         ("objective.anneal", (0.6, 0.2), r"objective\.anneal: expected two shares in order"),

@@ -44,7 +44,9 @@ class FakeModel:
 
     def partners(self, x: Tensor, count: int) -> Partners:
         codes = self.posterior(x).argmax(dim=1, keepdim=True).expand(-1, count)
-        return Partners(self.reconstruct(x)[:, None].expand(-1, count, -1), codes, torch.full(codes.shape, 1 / count))
+        return Partners(
+            self.reconstruct(x)[:, None].expand(-1, count, -1), codes, torch.full(codes.shape, 1 / count)
+        )
 
 
 def nearest(templates: Tensor) -> Callable[[Tensor], Tensor]:

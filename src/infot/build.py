@@ -85,7 +85,9 @@ def build_nets(config: RunConfig, shape: tuple[int, ...], points: Tensor | None 
     return nets
 
 
-def _generator(model: ModelConfig, latents: LatentSpace, shape: tuple[int, ...], points: Tensor | None) -> nn.Module:
+def _generator(
+    model: ModelConfig, latents: LatentSpace, shape: tuple[int, ...], points: Tensor | None
+) -> nn.Module:
     code_dim, noise_dim = latents.code_dim, latents.noise_dim
     match model.generator:
         case "linear":
@@ -116,7 +118,9 @@ def build_objective(config: RunConfig, dataset: Dataset) -> Objective:
     plain = wanted.method == "sinkhorn"
     settings = PlanSettings(
         epsilon=_geometric(wanted.epsilon, wanted.anneal, scale),
-        epsilon_code_ratio=ot.Constant(1.0) if plain else _geometric(wanted.epsilon_code_ratio, wanted.anneal, 1.0),
+        epsilon_code_ratio=ot.Constant(1.0)
+        if plain
+        else _geometric(wanted.epsilon_code_ratio, wanted.anneal, 1.0),
         self_structure=ot.Linear(0.0, 1.0, *wanted.self_structure),
         relaxation=None if plain else _relaxation(wanted, scale),
         tolerance=wanted.tolerance,

@@ -70,13 +70,13 @@ class ObjectiveConfig:
     epsilon: tuple[float, float] = (0.1, 0.001)
     """Price of a nat of information through the noise, at the start and at the end of the annealing."""
     epsilon_code_ratio: tuple[float, float] = (0.1, 0.1)
-    """Price of a nat through the code, relative to epsilon, at the start and at the end: the knob of informativeness."""
+    """Price of a nat through the code, relative to epsilon, at start and end: the knob of informativeness."""
     absolute_epsilon: bool = False
     """Give epsilon in units of cost instead of relative to the data's mean cost."""
     anneal: tuple[float, float] = (0.0, 0.6)
     """Share of the schedule at which annealing begins and ends."""
     self_structure: tuple[float, float] = (0.4, 0.6)
-    """Share of the schedule between which the self term takes on the structure (0 before: pressure; 1 after: unbiased)."""
+    """Share of the schedule between which the self term takes on the structure (before: pressure; after: unbiased)."""
     relaxation: tuple[float, float] | None = (0.25, 0.0005)
     """Price of a nat by which the code frequencies of one batch leave the prior, at the start and at the end; none:
     every batch keeps the prior."""

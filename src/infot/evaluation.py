@@ -231,7 +231,9 @@ def _protocol(dataset: Dataset, codes: Codes | None, seed: int) -> dict[str, Any
     if codes is not None:
         protocol["codes"] = f"likeliest code under the plan of {len(codes.data)} held-out data"
     if dataset.kind == "vectors":
-        protocol["plan"] = "the trained plan: the heaviest couplings of held-out points with a bank of latents"
+        protocol["plan"] = (
+            "the trained plan: the heaviest couplings of held-out points with a bank of latents"
+        )
     return protocol
 
 

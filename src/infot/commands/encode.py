@@ -39,7 +39,9 @@ def run(arguments: EncodeArguments) -> int:
     return 0
 
 
-def _table(model: TrainedModel, found: Encoding, names: Sequence[str]) -> tuple[list[str], Iterator[list[object]]]:
+def _table(
+    model: TrainedModel, found: Encoding, names: Sequence[str]
+) -> tuple[list[str], Iterator[list[object]]]:
     """Return header and rows: the likeliest code with all probabilities, or the mean of a continuous code."""
     if model.latents.n_codes is None:
         values, header = found.mean, [f"code_{i}" for i in range(found.mean.shape[1])]

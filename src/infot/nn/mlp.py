@@ -1,5 +1,7 @@
 """Multilayer perceptrons."""
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 __all__ = ["MLP"]
@@ -19,7 +21,7 @@ class MLP(nn.Module):
         super().__init__()
         widths = [inputs, *[width] * depth]
         layers: list[nn.Module] = []
-        for wide, next_wide in zip(widths[:-1], widths[1:], strict=True):
+        for wide, next_wide in pairwise(widths):
             layers += [nn.Linear(wide, next_wide), nn.SiLU()]
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], outputs))
 

@@ -34,9 +34,12 @@ class SampleCoder(Coder):
     f: Tensor
     prices: Tensor
 
-    def __init__(self, *, points: Tensor, code_values: Tensor, weights: Tensor, f: Tensor, prices: Tensor) -> None:
+    def __init__(
+        self, *, points: Tensor, code_values: Tensor, weights: Tensor, f: Tensor, prices: Tensor
+    ) -> None:
         super().__init__()
-        for name, value in {"points": points, "code_values": code_values, "weights": weights, "f": f, "prices": prices}.items():
+        state = {"points": points, "code_values": code_values, "weights": weights, "f": f, "prices": prices}
+        for name, value in state.items():
             self.register_buffer(name, value.detach().clone().to(points.device))
 
     def posterior(self, x: Tensor) -> Float[Tensor, "n k"]:

@@ -63,9 +63,10 @@ class SamplePlan(Objective):
     .. math:: \nabla_\theta \left[ \langle \pi, C(G_\theta(z), x) \rangle
               - \langle \pi', C(G_\theta(z), \bar G(z')) \rangle \right]
 
-    with both plans held (envelope theorem). Where the two batches hold a code more or less often, its rows count in both
-    terms with the smaller of the two frequencies: pull and push stay in balance code by code. At :math:`\tau = 0` the code is under pressure to inform; at
-    :math:`\tau = 1` both terms have one law where :math:`G_\#\zeta = \nu`, so the data's law is stationary without bias.
+    with both plans held (envelope theorem). Where the two batches hold a code more or less often, its rows count
+    in both terms with the smaller of the two frequencies: pull and push stay in balance code by code. At
+    :math:`\tau = 0` the code is under pressure to inform; at :math:`\tau = 1` both terms have one law where
+    :math:`G_\#\zeta = \nu`, so the data's law is stationary without bias.
     With ``epsilon_code_ratio`` 1 this is the plain Sinkhorn divergence.
 
     Args:
