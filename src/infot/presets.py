@@ -78,10 +78,38 @@ def _preset(base: RunConfig, name: str, *, categorical: int, data: str | None = 
     )
 
 
+# A linear generator on a normal code: principal components, by the price of information alone.
+_PRINCIPAL_AXIS = RunConfig(
+    preset="anisotropic",
+    data=DataConfig(name="anisotropic"),
+    latent=LatentConfig(normal=1, noise=1),
+    model=ModelConfig(generator="linear"),
+    objective=ObjectiveConfig(
+        epsilon=(0.2, 0.02),
+        epsilon_code_ratio=(0.1, 0.1),
+        anneal=(0.6, 0.85),
+        self_structure=(0.6, 0.75),
+        codes_per_batch=16,
+        noise_per_code=10,
+        tolerance=2e-2,
+        max_solver_steps=200,
+    ),
+    training=TrainingConfig(
+        steps=800,
+        batch_size=192,
+        learning_rate=2e-2,
+        final_learning_rate=1e-5,
+        decay_from=0.5,
+        ema_decay=0.99,
+        ema_from=0.9,
+    ),
+)
+
 PRESETS: dict[str, RunConfig] = {
     "ring8": _preset(_VECTORS, "ring8", categorical=8),
     "grid25": _preset(_MANY_MODES, "grid25", categorical=25),
     "gaussians1200": _preset(_VECTORS, "gaussians1200", categorical=10),
+    "anisotropic": _PRINCIPAL_AXIS,
     "digits": _preset(_IMAGES, "digits", categorical=10),
     "mnist5k": _preset(_IMAGES, "mnist5k", categorical=10),
     "mnist": _preset(_IMAGES, "mnist", categorical=10),
