@@ -40,7 +40,7 @@ def test_routes_give_the_table(solver: ot.Solver, row: tuple[float, ...]) -> Non
 
 
 def test_the_plain_contraction_agrees() -> None:
-    plan = ot.solve(problem(0.2, 0.05), solver=ot.Nested(memory=0), tolerance=1e-9)
+    plan = ot.solve(problem(0.2, 0.05), solver=ot.Nested(ot.Approach(memory=0)), tolerance=1e-9)
     assert float(plan.value) == pytest.approx(TABLE[2][2], abs=1e-7)
 
 

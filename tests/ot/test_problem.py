@@ -97,3 +97,15 @@ def test_a_tolerance_below_the_precision_ends_as_stalled() -> None:
         plan = ot.solve(problem, solver=solver, tolerance=1e-12, max_steps=5000, on_failure="return")
         assert plan.status is ot.Status.STALLED
         assert plan.n_steps < 5000
+
+
+@pytest.mark.parametrize("settings", [{"memory": -1}, {"factor": 1.0}, {"from_epsilon": -0.1}])
+def test_an_approach_must_end(settings: dict) -> None:
+    with pytest.raises(ProblemError, match="memory >= 0, factor > 1"):
+        ot.Approach(**settings)
+
+
+def test_a_derived_problem_forgets_the_mean_of_another_cost() -> None:
+    problem = ot.OTProblem(cost=COST, regulariser=ot.Entropic(0.1))
+    assert problem.mean_cost == pytest.approx(float(COST.mean()))
+    assert problem.derived(cost=COST + 1).mean_cost == pytest.approx(float(COST.mean()) + 1)

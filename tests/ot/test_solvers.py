@@ -20,7 +20,7 @@ class TestSinkhorn(SolverContract):
 
 class TestPlainSinkhorn(TestSinkhorn):
     def solver(self) -> ot.Solver:
-        return ot.Sinkhorn(memory=0)
+        return ot.Sinkhorn(ot.Approach(memory=0))
 
 
 class TestNested(_Structured):

@@ -24,13 +24,15 @@ from infot.ot.costs import (
 from infot.ot.differentiation import transport_value
 from infot.ot.divergences import sinkhorn_divergence
 from infot.ot.entry import balanced_assignment, choose_solver, solve
-from infot.ot.plan import Plan, Solution
+from infot.ot.plan import Plan
 from infot.ot.potentials import code_posterior, coupling_of_latents, latent_posterior, transport_map
 from infot.ot.problem import OTProblem
 from infot.ot.rebates import Augmented, ChiSquare, Information, Rebate, Rebated
 from infot.ot.regularisers import Entropic, Regulariser
 from infot.ot.relaxed import relaxed_frequencies
 from infot.ot.schedules import Constant, Geometric, Linear, Schedule
+from infot.ot.solution import Solution
+from infot.ot.solvers.approach import Approach
 from infot.ot.solvers.base import Solver
 from infot.ot.solvers.dual import SemiDual
 from infot.ot.solvers.nested import Nested
@@ -41,6 +43,7 @@ from infot.ot.status import Status
 from infot.ot.structure import Blocks, Structured
 
 __all__ = [
+    "Approach",
     "Augmented",
     "Blocks",
     "Cardinality",

@@ -1,10 +1,12 @@
 """The front door: one function from a problem to a plan."""
 
+import warnings
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from infot.errors import ProblemError
+from infot.errors import ConvergenceError, ConvergenceWarning, ProblemError
 from infot.ot.plan import Plan
 from infot.ot.problem import OTProblem
 from infot.ot.rebates import Composite
@@ -14,6 +16,7 @@ from infot.ot.solvers.dual import SemiDual
 from infot.ot.solvers.nested import Nested
 from infot.ot.solvers.perturbed import PerturbedCostLoop
 from infot.ot.solvers.sinkhorn import Sinkhorn
+from infot.ot.status import Status
 from infot.ot.structure import Structured
 
 __all__ = ["balanced_assignment", "choose_solver", "solve"]
@@ -55,12 +58,28 @@ def solve(
     """
     if not tolerance > 0 or max_steps < 1:
         raise ProblemError(f"expected tolerance > 0 and max_steps >= 1, got {tolerance} and {max_steps}")
+    if on_failure not in ("warn", "raise", "return"):
+        raise ProblemError(f"expected on_failure='warn', 'raise' or 'return', got {on_failure!r}")
     with torch.no_grad():
         batch = problem.as_batch()
         chosen = choose_solver(problem) if solver is None else solver
         potential = _start(start, batch)
         solution = chosen.solve(batch, tolerance=tolerance, max_steps=max_steps, start=potential)
-        return Plan(problem, solution).report(on_failure, tolerance)
+    plan = Plan(problem, solution)
+    if on_failure != "return" and plan.status is not Status.CONVERGED:
+        _tell(plan, on_failure, tolerance)
+    return plan
+
+
+def _tell(plan: Plan, on_failure: str, tolerance: float) -> None:
+    """Warn or raise, with the error reached, the reason and the remedy."""
+    message = (
+        f"{plan.solution.solver}: L1 marginal error {float(plan.marginal_error.max()):.3g} after "
+        f"{int(plan.n_steps.max())} steps, tolerance {tolerance:.3g}: {plan.status.value}"
+    )
+    if on_failure == "raise":
+        raise ConvergenceError(message)
+    warnings.warn(message, ConvergenceWarning, stacklevel=3)
 
 
 def choose_solver(problem: OTProblem) -> Solver:

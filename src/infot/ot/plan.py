@@ -1,6 +1,5 @@
 """The transport plan between latents and data, and everything that can be read off it."""
 
-import warnings
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,43 +7,18 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from infot.errors import ConvergenceError, ConvergenceWarning, ProblemError
+from infot.errors import ProblemError
 from infot.numerics import safe_log
+from infot.ot.density import density_of, smoothing_of, spread_over_noise
+from infot.ot.information import dependence, latent_information
 from infot.ot.problem import OTProblem
-from infot.ot.rebates import Composite
-from infot.ot.regularisers import Entropic, Regulariser
+from infot.ot.regularisers import Entropic
 from infot.ot.rounding import round_to_marginals
+from infot.ot.solution import Solution
 from infot.ot.status import Status
-from infot.ot.structure import Blocks, Structured
+from infot.ot.structure import Blocks
 
-__all__ = ["Plan", "Solution"]
-
-
-@dataclass(frozen=True, eq=False)
-class Solution:
-    """What a solver hands back, always with a batch axis.
-
-    Args:
-        f: Potential of the latents, set so that the plan's rows are exact.
-        g: Potential of the data.
-        perturbation: By how much structure lowers the ground cost of (code, datum): ``lambda log r``.
-        row_scale: Factor on the rows of the density, for regularisers whose potential cannot make them exact.
-        value: Optimal value, ``(B,)``.
-        n_steps: Steps taken, ``(B,)``.
-        statuses: Why each solve ended.
-        solver: What solved it, in words.
-        factors: Row factor, kernel and column factor, by code, whose product is the plan; saves the exponentials.
-    """
-
-    f: Float[Tensor, "B n"]
-    g: Float[Tensor, "B m"]
-    value: Float[Tensor, " B"]
-    n_steps: Int[Tensor, " B"]
-    statuses: tuple[Status, ...]
-    solver: str
-    perturbation: Float[Tensor, "B K m"] | None = None
-    row_scale: Float[Tensor, "B n"] | None = None
-    factors: tuple[Tensor, Tensor, Tensor] | None = None
+__all__ = ["Plan"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,15 +78,7 @@ class Plan:
 
     @cached_property
     def _density(self) -> Tensor:
-        batch, solution = self._batch, self.solution
-        slack = solution.f.unsqueeze(-1) + solution.g.unsqueeze(-2) - batch.cost
-        if solution.perturbation is not None:
-            slack = slack + _spread(solution.perturbation, slack.shape[-2])
-        regulariser = _base(batch.regulariser)
-        density = regulariser.density(slack, batch.row_weights)
-        if solution.row_scale is not None:
-            density = density * solution.row_scale.unsqueeze(-1)
-        return density
+        return density_of(self._batch, self.solution)
 
     @cached_property
     def _matrix(self) -> Tensor:
@@ -210,26 +176,12 @@ class Plan:
     def _information(self, block: str) -> Tensor:
         batch = self._batch
         if block == "latent":
-            return self._latent_information()
+            return latent_information(batch, self.solution, self._matrix)
         if block != "code":
             raise ProblemError(f"expected the block 'code' or 'latent', got {block!r}")
         masses = self._code_masses
         weights = batch.row_weights.reshape(*masses.shape[:2], -1).sum(-1)
-        independent = weights.unsqueeze(-1) * batch.column_weights.unsqueeze(-2)
-        return (masses * (safe_log(masses) - safe_log(independent))).sum((-2, -1))
-
-    def _latent_information(self) -> Tensor:
-        """Return ``E_pi log density``: for entropic plans from the potentials, without logarithms."""
-        batch, solution, matrix = self._batch, self.solution, self._matrix
-        base = _base(batch.regulariser)
-        if not isinstance(base, Entropic) or solution.row_scale is not None:
-            return (matrix * safe_log(self._density)).sum((-2, -1))
-        slack = (matrix.sum(-1) * solution.f).sum(-1) + (matrix.sum(-2) * solution.g).sum(-1)
-        slack = slack - (matrix * batch.cost).sum((-2, -1))
-        if solution.perturbation is not None:
-            grouped = matrix.reshape(matrix.shape[0], solution.perturbation.shape[1], -1, matrix.shape[-1])
-            slack = slack + (grouped.sum(2) * solution.perturbation).sum((-2, -1))
-        return slack / base.epsilon
+        return dependence(masses, weights, batch.column_weights)
 
     def mutual_information(self, block: str = "code") -> Float[Tensor, "*batch"]:
         """Return the information in nats that the code, or the whole latent, carries about the data."""
@@ -294,27 +246,7 @@ class Plan:
         cost = self._batch.cost
         if self.solution.perturbation is None:
             return self._out(cost)
-        return self._out(cost - _spread(self.solution.perturbation, cost.shape[-2]))
-
-    def report(self, on_failure: str, tolerance: float) -> "Plan":
-        """Return the plan, after warning or raising if it missed its tolerance.
-
-        Raises:
-            ProblemError: if ``on_failure`` is none of the three words.
-            ConvergenceError: if the solve failed and ``on_failure`` is "raise".
-        """
-        if on_failure not in ("warn", "raise", "return"):
-            raise ProblemError(f"expected on_failure='warn', 'raise' or 'return', got {on_failure!r}")
-        if on_failure == "return" or self.status is Status.CONVERGED:
-            return self
-        message = (
-            f"{self.solution.solver}: L1 marginal error {float(self._marginal_error.max()):.3g} after "
-            f"{int(self.solution.n_steps.max())} steps, tolerance {tolerance:.3g}: {self.status.value}"
-        )
-        if on_failure == "raise":
-            raise ConvergenceError(message)
-        warnings.warn(message, ConvergenceWarning, stacklevel=3)
-        return self
+        return self._out(cost - spread_over_noise(self.solution.perturbation, cost.shape[-2]))
 
     @property
     def epsilon(self) -> float:
@@ -323,17 +255,7 @@ class Plan:
         Raises:
             ProblemError: if the regulariser is not entropic.
         """
-        base = _base(self.problem.regulariser)
+        base = smoothing_of(self.problem.regulariser)
         if not isinstance(base, Entropic):
             raise ProblemError(f"{type(base).__name__} has no epsilon; only entropic plans have one")
         return base.epsilon
-
-
-def _base(regulariser: Regulariser) -> Regulariser:
-    """Return the smoothing whose density, at the perturbed cost, is the plan's."""
-    return regulariser.base if isinstance(regulariser, Structured | Composite) else regulariser
-
-
-def _spread(perturbation: Float[Tensor, "B K m"], n_rows: int) -> Float[Tensor, "B n m"]:
-    """Repeat what is known a code for every noise draw."""
-    return perturbation.repeat_interleave(n_rows // perturbation.shape[1], dim=1)

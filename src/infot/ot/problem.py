@@ -1,6 +1,8 @@
 """The problem: which mass is to be moved where, at what cost, with which regularisation."""
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -8,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from infot.errors import ProblemError
+from infot.numerics import to_loop
 from infot.ot.costs import Cost, SquaredEuclidean
 from infot.ot.regularisers import Regulariser
 from infot.ot.structure import Blocks, Structured
@@ -47,7 +50,11 @@ class OTProblem:
 
     def __post_init__(self) -> None:
         """Check everything once and fill in uniform weights."""
-        _check_cost(self.cost)
+        _check_form(self.cost)
+        if not math.isfinite(self.mean_cost) and not bool(torch.isfinite(self.cost).all()):
+            raise ProblemError(
+                "expected finite costs, got NaN or Inf; check the points or features they come from"
+            )
         n, m = self.cost.shape[-2:]
         object.__setattr__(self, "a", _weights(self.a, "a", n, self.cost))
         object.__setattr__(self, "b", _weights(self.b, "b", m, self.cost))
@@ -85,13 +92,21 @@ class OTProblem:
         cost = self.cost.detach().reshape(-1, *self.cost.shape[-2:])
         a = self.row_weights.detach().expand(cost.shape[0], -1)
         b = self.column_weights.detach().expand(cost.shape[0], -1)
-        return self.derived(cost=cost, a=a, b=b)
+        return self.derived(cost=cost, a=a, b=b, mean_cost=self.mean_cost)
 
     def derived(self, **changes: Any) -> "OTProblem":
         """Return the problem with fields exchanged for ones known to fit, without checking everything again."""
         derived = object.__new__(OTProblem)
-        derived.__dict__.update(self.__dict__, **changes)
+        derived.__dict__.update(self.__dict__)
+        if "cost" in changes:
+            derived.__dict__.pop("mean_cost", None)
+        derived.__dict__.update(changes)
         return derived
+
+    @cached_property
+    def mean_cost(self) -> float:
+        """The mean of all costs: one pass, which is also the check that they are finite."""
+        return float(self.cost.detach().mean())
 
     @property
     def row_weights(self) -> Float[Tensor, "*batch n"]:
@@ -106,17 +121,13 @@ class OTProblem:
         return self.b
 
 
-def _check_cost(cost: Tensor) -> None:
+def _check_form(cost: Tensor) -> None:
     if not isinstance(cost, Tensor) or cost.dtype not in (torch.float32, torch.float64):
         got = cost.dtype if isinstance(cost, Tensor) else type(cost).__name__
         raise ProblemError(f"expected a cost tensor of float32 or float64, got {got}; call .float() on it")
     if cost.ndim not in (2, 3) or 0 in cost.shape:
         raise ProblemError(
             f"expected a cost of shape (n, m) or (B, n, m), not empty, got {tuple(cost.shape)}"
-        )
-    if not bool(torch.isfinite(cost.detach().sum())) and not bool(torch.isfinite(cost.detach()).all()):
-        raise ProblemError(
-            "expected finite costs, got NaN or Inf; check the points or features they come from"
         )
 
 
@@ -132,10 +143,11 @@ def _weights(weights: Tensor | None, name: str, size: int, cost: Tensor) -> Tens
         raise ProblemError(
             f"expected floating-point {name}, got {weights.dtype}; divide the counts by their sum"
         )
-    held = weights.detach()
-    if not bool((held >= 0).all()) or bool(((held.sum(-1) - 1).abs() > _MASS_TOLERANCE).any()):
+    held = to_loop(weights)
+    smallest, excess = float(held.min()), float(abs(held.sum(-1) - 1).max())
+    if not (smallest >= 0 and excess <= _MASS_TOLERANCE):
         raise ProblemError(
-            f"expected {name} to be non-negative with sum 1, got minimum {float(held.min()):.3g} and sum "
-            f"{float(held.sum(-1).reshape(-1)[0]):.6g}; divide it by its sum"
+            f"expected {name} to be non-negative with sum 1, got minimum {smallest:.3g} and a sum that is "
+            f"{excess:.3g} away; divide it by its sum"
         )
     return weights.to(dtype=cost.dtype, device=cost.device)

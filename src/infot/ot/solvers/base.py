@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from infot.numerics import safe_log
-from infot.ot.plan import Solution
 from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic
+from infot.ot.solution import Solution
 from infot.ot.status import Status
 from infot.ot.structure import Nest, Structured
 

@@ -7,9 +7,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from infot.errors import ProblemError
-from infot.ot.plan import Solution
 from infot.ot.problem import OTProblem
 from infot.ot.rebates import Composite
+from infot.ot.solution import Solution
 from infot.ot.solvers.base import Solver, finish, first_steps, row_masses, statuses_of
 from infot.ot.solvers.patience import Patience
 from infot.ot.status import Status

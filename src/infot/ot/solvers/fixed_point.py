@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from infot.numerics import from_loop, namespace, safe_log, to_loop
-from infot.ot.plan import Solution
 from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic
+from infot.ot.solution import Solution
 from infot.ot.solvers.anderson import Anderson
+from infot.ot.solvers.approach import Approach
 from infot.ot.solvers.base import statuses_of
 from infot.ot.solvers.kernel import Evaluation, NestedKernel
 from infot.ot.solvers.patience import Patience
@@ -48,18 +49,14 @@ class FixedPoint:
     """Settings of the iteration.
 
     Args:
-        memory: Memory of Anderson's acceleration.
-        factor: Ratio between successive prices of the approach, above 1.
-        from_epsilon: Price, relative to the mean cost, below which the approach begins.
+        approach: Acceleration, and stages of larger prices.
         tolerance: L1 error of the row masses to reach.
         max_steps: Limit on the steps, over the whole approach.
         name: Name of the solver for the record.
         move: Step of the potential at an evaluation, given the smallest price of a nat.
     """
 
-    memory: int
-    factor: float
-    from_epsilon: float
+    approach: Approach
     tolerance: float
     max_steps: int
     name: str
@@ -87,7 +84,7 @@ def fixed_point(
     with np.errstate(
         all="ignore"
     ):  # what leaves the finite numbers is seen in the error and told by the status
-        for scale in _approach(problem, nest, settings) if start is None else ():
+        for scale in _stages(problem, nest, settings.approach) if start is None else ():
             if used >= loose.max_steps:
                 break
             stage = _iterate(problem, _scaled(nest, scale), loose, f, used)
@@ -97,14 +94,14 @@ def fixed_point(
     return _finish(problem, nest if perturbed else replace(nest, sizes=()), final, settings)
 
 
-def _approach(problem: OTProblem, nest: Nest, settings: FixedPoint) -> list[float]:
+def _stages(problem: OTProblem, nest: Nest, approach: Approach) -> list[float]:
     """Return the factors on all prices of the stages before the last one, largest first."""
-    height = float(problem.cost.mean()) - float(problem.cost.amin())
-    ratio = settings.from_epsilon * height / nest.epsilon
-    factors, factor = [], settings.factor
+    height = problem.mean_cost - float(problem.cost.amin())
+    ratio = approach.from_epsilon * height / nest.epsilon
+    factors, factor = [], approach.factor
     while factor < ratio:
         factors.append(factor)
-        factor *= settings.factor
+        factor *= approach.factor
     return factors[::-1]
 
 
@@ -127,7 +124,7 @@ def _iterate(problem: OTProblem, nest: Nest, settings: FixedPoint, f: Any, used:
     kernel.anchor(f)
     a = to_loop(problem.row_weights)
     xp = namespace(a)
-    accelerate = Anderson(settings.memory, a)
+    accelerate = Anderson(settings.approach.memory, a)
     n_steps, error = 0 * a[:, 0], 1 + 0 * a[:, 0]
     step, patience, otherwise = used, Patience(_PATIENCE), Status.MAX_STEPS
     while True:

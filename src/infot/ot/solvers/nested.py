@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from infot.errors import ProblemError
-from infot.ot.plan import Solution
 from infot.ot.problem import OTProblem
+from infot.ot.solution import Solution
+from infot.ot.solvers.approach import ACCELERATED, Approach
 from infot.ot.solvers.base import Solver
 from infot.ot.solvers.fixed_point import FixedPoint, fixed_point
 from infot.ot.structure import Structured
@@ -19,14 +20,11 @@ class Nested(Solver):
     """Iterate ``f <- f - epsilon_code log(row mass)``, accelerated; ``g`` is the nested soft minimum.
 
     Args:
-        memory: Memory of Anderson's acceleration; 0 gives the plain contraction, slow as epsilon_code falls.
-        factor: Ratio between successive prices on the way down to a small epsilon.
-        from_epsilon: Price, relative to the mean cost, below which the way down is taken in stages.
+        approach: Acceleration, and stages of larger prices on the way down to a small epsilon; without memory it is the
+            plain contraction, slow as epsilon_code falls.
     """
 
-    memory: int = 6
-    factor: float = 4.0
-    from_epsilon: float = 0.02
+    approach: Approach = ACCELERATED
 
     def solve(
         self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Tensor | None
@@ -43,11 +41,9 @@ class Nested(Solver):
                 "use Sinkhorn for Entropic and PerturbedCostLoop for epsilon_code <= 0"
             )
         settings = FixedPoint(
-            memory=self.memory,
-            factor=self.factor,
-            from_epsilon=self.from_epsilon,
+            approach=self.approach,
             tolerance=tolerance,
             max_steps=max_steps,
-            name=f"Nested(memory={self.memory})",
+            name="Nested",
         )
         return fixed_point(problem, regulariser, settings, start)

@@ -13,10 +13,12 @@ import torch
 from torch import Tensor
 
 from infot.errors import ProblemError
-from infot.ot.plan import Plan, Solution
+from infot.ot.plan import Plan
 from infot.ot.problem import OTProblem
 from infot.ot.rebates import Augmented, Composite
 from infot.ot.regularisers import Entropic
+from infot.ot.solution import Solution
+from infot.ot.solvers.approach import ACCELERATED, Approach
 from infot.ot.solvers.base import Solver, first_steps, statuses_of
 from infot.ot.solvers.dual import SemiDual
 from infot.ot.solvers.fixed_point import FixedPoint, fixed_point
@@ -32,20 +34,18 @@ class PerturbedCostLoop(Solver):
     """Perturb the cost by what the code carries, solve with the base regulariser, repeat.
 
     Args:
-        memory: Memory of the acceleration inside Sinkhorn.
+        approach: That of Sinkhorn inside a turn.
         inner_steps: Limit on the steps of the inner solver in a turn.
     """
 
-    memory: int = 6
+    approach: Approach = ACCELERATED
     inner_steps: int = 1000
 
     def _inner(self, problem: OTProblem, tolerance: float, start: Tensor | None) -> Solution:
         if not isinstance(problem.regulariser, Entropic):
             return SemiDual().solve(problem, tolerance=tolerance, max_steps=self.inner_steps, start=start)
         settings = FixedPoint(
-            memory=self.memory,
-            factor=4.0,
-            from_epsilon=0.02,
+            approach=self.approach,
             tolerance=tolerance,
             max_steps=self.inner_steps,
             name="Sinkhorn",

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from infot.errors import ProblemError
-from infot.ot.plan import Solution
 from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic
+from infot.ot.solution import Solution
+from infot.ot.solvers.approach import ACCELERATED, Approach
 from infot.ot.solvers.base import Solver
 from infot.ot.solvers.fixed_point import FixedPoint, averaged_move, fixed_point
 
 __all__ = ["Sinkhorn", "SymmetricSinkhorn"]
+
+_SYMMETRIC = Approach(memory=3)  # averaging converges in a few steps; a longer memory has nothing to hold
 
 
 @dataclass(frozen=True)
@@ -19,14 +22,10 @@ class Sinkhorn(Solver):
     """Alternate the two marginal projections, accelerated.
 
     Args:
-        memory: Memory of Anderson's acceleration; 0 gives the textbook algorithm.
-        factor: Ratio between successive prices on the way down to a small epsilon.
-        from_epsilon: Price, relative to the mean cost, below which the way down is taken in stages.
+        approach: Acceleration, and stages of larger prices on the way down to a small epsilon.
     """
 
-    memory: int = 6
-    factor: float = 4.0
-    from_epsilon: float = 0.02
+    approach: Approach = ACCELERATED
 
     def solve(
         self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Tensor | None
@@ -42,12 +41,10 @@ class Sinkhorn(Solver):
                 "use Nested for Structured and SemiDual for others"
             )
         settings = FixedPoint(
-            memory=self.memory,
-            factor=self.factor,
-            from_epsilon=self.from_epsilon,
+            approach=self.approach,
             tolerance=tolerance,
             max_steps=max_steps,
-            name=f"Sinkhorn(memory={self.memory})",
+            name="Sinkhorn",
         )
         return fixed_point(problem, problem.regulariser, settings, start)
 
@@ -57,10 +54,10 @@ class SymmetricSinkhorn(Solver):
     """Sinkhorn's algorithm for a measure against itself: average the potential with its transform.
 
     Args:
-        memory: Memory of Anderson's acceleration.
+        approach: Acceleration, and stages of larger prices on the way down to a small epsilon.
     """
 
-    memory: int = 3
+    approach: Approach = _SYMMETRIC
 
     def solve(
         self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Tensor | None
@@ -76,12 +73,10 @@ class SymmetricSinkhorn(Solver):
                 f"and a cost of shape {tuple(problem.cost.shape)}; use Sinkhorn"
             )
         settings = FixedPoint(
-            memory=self.memory,
-            factor=4.0,
-            from_epsilon=0.02,
+            approach=self.approach,
             tolerance=tolerance,
             max_steps=max_steps,
-            name=f"SymmetricSinkhorn(memory={self.memory})",
+            name="SymmetricSinkhorn",
             move=averaged_move,
         )
         plain = problem.derived(blocks=None)

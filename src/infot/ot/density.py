@@ -1,0 +1,31 @@
+"""The density of a plan from its potentials: ``exp((f + g - C + lambda log r) / epsilon)`` and its kin."""
+
+from jaxtyping import Float
+from torch import Tensor
+
+from infot.ot.problem import OTProblem
+from infot.ot.rebates import Composite
+from infot.ot.regularisers import Regulariser
+from infot.ot.solution import Solution
+from infot.ot.structure import Structured
+
+__all__ = ["density_of", "smoothing_of", "spread_over_noise"]
+
+
+def smoothing_of(regulariser: Regulariser) -> Regulariser:
+    """Return the smoothing whose density, at the perturbed cost, is the plan's."""
+    return regulariser.base if isinstance(regulariser, Structured | Composite) else regulariser
+
+
+def spread_over_noise(perturbation: Float[Tensor, "B K m"], n_rows: int) -> Float[Tensor, "B n m"]:
+    """Repeat what is known a code for every noise draw."""
+    return perturbation.repeat_interleave(n_rows // perturbation.shape[1], dim=1)
+
+
+def density_of(problem: OTProblem, solution: Solution) -> Float[Tensor, "B n m"]:
+    """Return the density of a solution's plan against ``a x b``; the problem has a batch axis."""
+    slack = solution.f.unsqueeze(-1) + solution.g.unsqueeze(-2) - problem.cost
+    if solution.perturbation is not None:
+        slack = slack + spread_over_noise(solution.perturbation, slack.shape[-2])
+    density = smoothing_of(problem.regulariser).density(slack, problem.row_weights)
+    return density if solution.row_scale is None else density * solution.row_scale.unsqueeze(-1)

@@ -1,0 +1,37 @@
+"""What a solver hands back: potentials, value and why it ended."""
+
+from dataclasses import dataclass
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from infot.ot.status import Status
+
+__all__ = ["Solution"]
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """What a solver hands back, always with a batch axis.
+
+    Args:
+        f: Potential of the latents, set so that the plan's rows are exact.
+        g: Potential of the data.
+        perturbation: By how much structure lowers the ground cost of (code, datum): ``lambda log r``.
+        row_scale: Factor on the rows of the density, for regularisers whose potential cannot make them exact.
+        value: Optimal value, ``(B,)``.
+        n_steps: Steps taken, ``(B,)``.
+        statuses: Why each solve ended.
+        solver: What solved it, in words.
+        factors: Row factor, kernel and column factor, by code, whose product is the plan; saves the exponentials.
+    """
+
+    f: Float[Tensor, "B n"]
+    g: Float[Tensor, "B m"]
+    value: Float[Tensor, " B"]
+    n_steps: Int[Tensor, " B"]
+    statuses: tuple[Status, ...]
+    solver: str
+    perturbation: Float[Tensor, "B K m"] | None = None
+    row_scale: Float[Tensor, "B n"] | None = None
+    factors: tuple[Tensor, Tensor, Tensor] | None = None
