@@ -10,7 +10,7 @@ from infot.config import ModelConfig, ObjectiveConfig, RunConfig
 from infot.data import Dataset
 from infot.errors import CheckpointError, ConfigError
 from infot.models.convolutional import ConvolutionalGenerator
-from infot.models.deformable import DeformableGenerator, deformation_names
+from infot.models.deformable import DeformableGenerator, deformation_names, deformation_onsets
 from infot.models.encoders import NoiseEncoder
 from infot.models.generators import LinearGenerator, MLPGenerator
 from infot.models.latents import Block, Categorical, LatentSpace, Normal, Uniform
@@ -133,10 +133,8 @@ def _primal_plan(config: RunConfig, latents: LatentSpace, scale: float, shape: t
     wanted = config.objective
     onsets = None
     if config.model.generator == "deformable":
-        generator = DeformableGenerator(
-            latents.code_dim, shape, displacement_grid=config.model.displacement_grid
-        )
-        onsets = generator.onsets(shape=wanted.deformation_onset)
+        names = deformation_names(shape[0], config.model.displacement_grid)
+        onsets = deformation_onsets(names, shape=wanted.deformation_onset)
     ratios = zip(wanted.epsilon, wanted.epsilon_code_ratio, strict=True)
     start, end = (epsilon * ratio for epsilon, ratio in ratios)
     return PrimalPlan(

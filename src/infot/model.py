@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from infot.atomic import disk_errors, write_text
 from infot.build import build_coder, build_latents, build_nets
 from infot.config import RunConfig
 from infot.config_file import config_from_plain, config_to_plain
@@ -20,7 +21,6 @@ from infot.model_card import model_card
 from infot.models.latents import Categorical, LatentSpace
 from infot.objectives.base import Coder, Partners
 from infot.random import Streams
-from infot.training.atomic import disk_errors, write_text
 from infot.training.tensorfile import load_weights, read_tensors, write_tensors
 
 __all__ = ["DataShape", "Encoding", "TrainedModel", "load"]

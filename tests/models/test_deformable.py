@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from infot.errors import ConfigError
-from infot.models.deformable import DeformableGenerator, deformation_names
+from infot.models.deformable import DeformableGenerator, deformation_names, deformation_onsets
 
 
 @pytest.fixture(autouse=True)
@@ -151,7 +151,7 @@ def test_initialise_starts_from_the_mean_and_repeats():
 
 def test_onsets_put_shapes_after_affine_maps():
     generator = DeformableGenerator(2, (1, 8, 8), displacement_grid=3)
-    onsets = dict(zip(generator.names, generator.onsets(shape=0.4).tolist(), strict=True))
+    onsets = dict(zip(generator.names, deformation_onsets(generator.names, shape=0.4).tolist(), strict=True))
     assert onsets["rotation"] == onsets["contrast"] == 0
     assert onsets["thickness"] == onsets["displacement_y_2_2"] == pytest.approx(0.4)
 

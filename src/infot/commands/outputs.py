@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from infot.atomic import write_bytes, write_text
 from infot.errors import ConfigError
-from infot.training.atomic import write_bytes, write_text
 
 __all__ = ["check_suffix", "write_arrays", "write_rows"]
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from infot.atomic import write_text
 from infot.commands.arguments import ResumeArguments
 from infot.commands.messages import say, tell
 from infot.commands.session import build_session, with_steps
@@ -9,7 +10,6 @@ from infot.commands.train import train_and_conclude
 from infot.config_file import dump_config, load_config
 from infot.errors import ConfigError
 from infot.training import CheckpointFolder, RunFolder
-from infot.training.atomic import write_text
 from infot.training.callbacks import truncate_metrics
 
 __all__ = ["run"]

@@ -8,7 +8,7 @@ from torch.nn.functional import grid_sample, max_pool2d
 
 from infot.errors import ConfigError
 
-__all__ = ["DeformableGenerator", "deformation_names"]
+__all__ = ["DeformableGenerator", "deformation_names", "deformation_onsets"]
 
 # Standard deviations of the deformations when training starts, for noise of variance 1; each code learns its own.
 AFFINE_SCALES = {
@@ -51,6 +51,28 @@ def deformation_names(channels: int, displacement_grid: int) -> tuple[str, ...]:
     points = [(row, column) for row in range(displacement_grid) for column in range(displacement_grid)]
     displacements = tuple(f"displacement_{axis}_{row}_{column}" for axis in "xy" for row, column in points)
     return (*AFFINE_SCALES, "thickness", "contrast", *gains, *displacements)
+
+
+def deformation_onsets(names: Sequence[str], *, affine: float = 0.0, shape: float = 0.3) -> Tensor:
+    """Return the progress of training at which each noise coordinate should come into play.
+
+    Affine maps and contrast first, for they cannot turn one digit into another; thickness and displacement, which
+    can, once the codes are found.
+
+    Args:
+        names: What each coordinate does (:func:`deformation_names`).
+        affine: Onset of affine maps, contrast and gains, in [0, 1].
+        shape: Onset of thickness and displacement, in [0, 1].
+
+    Returns:
+        Onsets, shape ``(len(names),)``.
+
+    Example:
+        >>> deformation_onsets(("rotation", "thickness", "contrast"), shape=0.5)
+        tensor([0.0000, 0.5000, 0.0000])
+    """
+    late = [name.startswith(("displacement", "thickness")) for name in names]
+    return torch.where(torch.tensor(late), shape, affine)
 
 
 class DeformableGenerator(nn.Module):
@@ -119,22 +141,6 @@ class DeformableGenerator(nn.Module):
         self.centre.copy_(data.mean(0))
         noise = torch.randn(self.deviations.shape, generator=rng)
         self.deviations.copy_(noise * INITIAL_SPREAD / PARAMETER_GAIN)
-
-    def onsets(self, *, affine: float = 0.0, shape: float = 0.3) -> Tensor:
-        """Return the progress of training at which each noise coordinate should come into play.
-
-        Affine maps and contrast first, for they cannot turn one digit into another; thickness and displacement, which
-        can, once the codes are found.
-
-        Args:
-            affine: Onset of affine maps, contrast and gains, in [0, 1].
-            shape: Onset of thickness and displacement, in [0, 1].
-
-        Returns:
-            Onsets, shape ``(noise_dim,)``.
-        """
-        late = [name.startswith(("displacement", "thickness")) for name in self.names]
-        return torch.where(torch.tensor(late), shape, affine)
 
     def templates(self, code: Tensor) -> Tensor:
         """Return the undeformed images of ``code`` (n, code_dim), shape ``(n, *shape)``."""

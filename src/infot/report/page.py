@@ -1,10 +1,10 @@
 """The page: one HTML file that holds everything it shows."""
 
-import os
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from infot.atomic import write_text
 from infot.errors import RunFolderError
 from infot.report.glossary import WORDS
 from infot.report.markup import Markup, element, join
@@ -37,7 +37,7 @@ def write_report(runs: Sequence[Path], out: Path) -> Path:
     if not runs:
         raise RunFolderError("expected at least one run folder to report on, but none was given.")
     page = render([read_run(Path(path)) for path in runs])
-    _write(out, page)
+    write_text(out, page, advice=", or give another place with --out")
     return out
 
 
@@ -113,20 +113,3 @@ def _words() -> Markup:
 
 def _list(names: list[str]) -> str:
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
-
-
-def _write(out: Path, page: str) -> None:
-    """Write under a temporary name beside `out` and rename; on failure nothing is left behind."""
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            temporary.write_text(page, encoding="utf-8")
-            os.replace(temporary, out)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise RunFolderError(
-            f"cannot write the report {out}: {reason}; give another place with --out."
-        ) from error

@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from infot.atomic import disk_errors, write_text
 from infot.errors import CheckpointError, DataError
-from infot.training.atomic import disk_errors, write_text
 from infot.training.state import TrainState
 from infot.training.tensorfile import StoredTensors, load_weights, read_tensors, write_tensors
 

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 from typing import IO, Any
 
+from infot.atomic import disk_errors, write_text
 from infot.errors import RunFolderError
-from infot.training.atomic import disk_errors, write_text
 
 if sys.platform == "win32":
     import msvcrt

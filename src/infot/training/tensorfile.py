@@ -12,8 +12,8 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
+from infot.atomic import write_bytes, write_text
 from infot.errors import CheckpointError
-from infot.training.atomic import write_bytes, write_text
 
 __all__ = ["StoredTensors", "load_weights", "read_tensors", "write_tensors"]
 

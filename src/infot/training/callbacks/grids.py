@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from infot.atomic import write_bytes
 from infot.models.latents import Latent, LatentSpace
 from infot.random import Streams
-from infot.training.atomic import write_bytes
 from infot.training.fit import Callback
 from infot.training.state import TrainState
 

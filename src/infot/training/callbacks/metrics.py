@@ -7,7 +7,7 @@ from typing import IO, Any
 
 from torch import Tensor
 
-from infot.training.atomic import disk_errors, write_text
+from infot.atomic import disk_errors, write_text
 from infot.training.fit import Callback
 from infot.training.schedule import Schedule
 from infot.training.state import TrainState

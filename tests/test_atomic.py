@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from infot.atomic import write_bytes, write_text
 from infot.errors import RunFolderError
-from infot.training.atomic import write_bytes, write_text
 
 
 @pytest.fixture
