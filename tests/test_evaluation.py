@@ -150,8 +150,11 @@ def test_arrays_of_vectors_have_the_shapes_of_the_report(exact) -> None:
         "traversal_values": (9,),
         "code_label_counts": (8, 8),
         "code_frequencies": (8,),
+        "class_names": (8,),
     }
-    assert {array.dtype.name for array in exact.arrays.values()} == {"float32", "int64"}
+    numbers = [array for name, array in exact.arrays.items() if name != "class_names"]
+    assert {array.dtype.name for array in numbers} == {"float32", "int64"}
+    assert exact.arrays["class_names"].dtype.kind == "U"
 
 
 def test_the_plan_shown_joins_each_point_to_one_near_it(exact) -> None:
@@ -275,7 +278,9 @@ def test_arrays_of_images_have_the_shapes_of_the_report() -> None:
         "reconstructions": (40, 1, 6, 6),
         "code_label_counts": (4, 4),
         "code_frequencies": (4,),
+        "class_names": (4,),
     }
+    assert arrays["class_names"].tolist() == list("abcd")
     np.testing.assert_array_equal(arrays["templates"], TEMPLATES)
     assert arrays["code_label_counts"].sum() == 400
     same_noise = arrays["samples"] - arrays["templates"][:, None]

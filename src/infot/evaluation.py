@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from infot.atomic import write_bytes, write_text
 from infot.data import Dataset, GaussianMixture
 from infot.errors import ConfigError, RunFolderError
 from infot.exhibits import Codes, Model, Samples, exhibits, generate
@@ -32,7 +34,6 @@ from infot.metrics import (
 )
 from infot.models.latents import Categorical
 from infot.random import Streams
-from infot.training.atomic import write_bytes, write_text
 
 __all__ = ["Evaluation", "evaluate", "write"]
 
@@ -102,7 +103,10 @@ def evaluate(model: Model, dataset: Dataset, *, seed: int) -> Evaluation:
             metrics[error.name] = error
     arrays = exhibits(model, dataset, samples=samples, codes=codes, streams=streams)
     return Evaluation(
-        _protocol(dataset, codes, seed), _describe(dataset), metrics, arrays | _code_tables(codes, table)
+        _protocol(dataset, codes, seed),
+        _describe(dataset),
+        metrics,
+        arrays | _code_tables(codes, table, dataset.class_names),
     )
 
 
@@ -167,11 +171,20 @@ def _generation(
     if dataset.mixture is not None:
         return _mixture(model, dataset.mixture, samples, streams)
     metrics = _axes(model, dataset, streams) if dataset.info.axes else {}
-    n = min(W2_SAMPLES, len(dataset.test), len(dataset.train))
-    chosen = torch.randperm(len(dataset.train), generator=streams("evaluation/train"))[:n]
-    points = _stratified(model, n, streams).points
-    metrics["w2"] = w2_data_metric(points, dataset.test[:n], dataset.train[chosen])
+    held_out, others = _two_samples(dataset, streams)
+    points = _stratified(model, len(held_out), streams).points
+    metrics["w2"] = w2_data_metric(points, held_out, others)
     return metrics, None
+
+
+def _two_samples(dataset: Dataset, streams: Streams) -> tuple[Tensor, Tensor]:
+    """Return held-out data, and as much of other data as independent of it as can be had: the metric's floor."""
+    test, train = dataset.test, dataset.train
+    if len(train) == 0:
+        test, train = test[::2], test[1::2]
+    n = min(W2_SAMPLES, len(test), len(train))
+    chosen = torch.randperm(len(train), generator=streams("evaluation/train"))[:n]
+    return test[:n], train[chosen]
 
 
 def _mixture(
@@ -205,10 +218,14 @@ def _label_table(posterior: Tensor, labels: Tensor, dataset: Dataset) -> np.ndar
     return contingency(posterior.argmax(dim=1), labels, n_codes=posterior.shape[1], n_labels=n_labels)
 
 
-def _code_tables(codes: Codes | None, table: np.ndarray | None) -> dict[str, np.ndarray]:
+def _code_tables(
+    codes: Codes | None, table: np.ndarray | None, class_names: Sequence[str]
+) -> dict[str, np.ndarray]:
     tables = {}
     if table is not None:
         tables["code_label_counts"] = table.astype(np.int64)
+        if len(class_names) == table.shape[1]:
+            tables["class_names"] = np.array(class_names)
     if codes is not None:
         tables["code_frequencies"] = code_frequencies(codes.posterior).astype(np.float32)
     elif table is not None:

@@ -109,7 +109,7 @@ def generate(model: Model, code: Tensor, noise: Tensor) -> Tensor:
 def exhibits(
     model: Model, dataset: Dataset, *, samples: Samples | None, codes: Codes | None, streams: Streams
 ) -> dict[str, np.ndarray]:
-    """Return the arrays of ``evaluation.npz``: float32 and int64, no objects.
+    """Return the arrays of ``evaluation.npz`` that show the model: float32 and int64, no objects.
 
     Images: ``samples`` (K, S, *shape), the same S noises for every code; ``templates`` (K, *shape), noise at
     its mean; ``traversals`` (J, T, *shape) of the first code with ``traversal_values`` (T,);

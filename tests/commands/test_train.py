@@ -1,6 +1,8 @@
 import errno
 import json
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from safetensors.torch import load_file
 from infot.config_file import load_config
 from infot.training import CheckpointFolder
 
-from .conftest import OPTIONS, Invoke, small_config
+from .conftest import OPTIONS, Invoke, small_config, start
 
 
 def test_a_run_folder_holds_what_the_contract_says(finished_run: Path, points: Path) -> None:
@@ -111,9 +113,28 @@ def test_the_time_limit_ends_a_run_that_can_go_on(
     assert json.loads((run / "summary.json").read_text())["steps"] > summary["steps"]
 
 
-@pytest.mark.parametrize("rate", ["1e18", "1e30"])
+@pytest.fixture
+def deadline() -> Iterator[None]:
+    """Fail a test that hangs."""
+
+    def ring(number: int, frame: object) -> None:
+        raise TimeoutError("the command hangs")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("rate", ["1e6", "1e18", "1e30"])
 def test_divergence_ends_with_code_4_and_names_step_tensor_and_checkpoint(
-    tmp_path: Path, infot: Invoke, points: Path, capsys: pytest.CaptureFixture[str], rate: str
+    tmp_path: Path,
+    infot: Invoke,
+    points: Path,
+    capsys: pytest.CaptureFixture[str],
+    deadline: None,
+    rate: str,
 ) -> None:
     run = tmp_path / "run"
     extreme = ["--training.learning-rate", rate, "--training.checkpoint-every", 1]
@@ -123,7 +144,7 @@ def test_divergence_ends_with_code_4_and_names_step_tensor_and_checkpoint(
     assert summary["status"] == "diverged"
     good = f"step-{summary['steps']:08d}"
     assert f"training diverged at step {summary['steps'] + 1}: " in message
-    assert "finite" in message
+    assert "loss is not finite (player generator)" in message or "expected finite costs" in message
     assert f"the last good checkpoint is {run / 'checkpoints' / good}.safetensors" in message
     assert summary["error"] in message
     stored = load_file(run / "checkpoints" / f"{good}.safetensors")
@@ -220,10 +241,33 @@ def test_the_users_own_images_train_with_no_change_of_code(tmp_path: Path, infot
     run = tmp_path / "run"
     options = ["--latent.categorical", 2, "--training.batch-size", 16, "--model.width", 8, "--steps", 3]
     assert infot("train", "digits", "--data", folder, *options, "--device", "cpu", "--run", run) == 0
-    assert infot("encode", run, "--data", folder, "--out", tmp_path / "codes.csv") == 0
+    for arguments in (
+        ["encode", run, "--data", folder, "--out", tmp_path / "codes.csv"],
+        ["sample", run, "--n", 4, "--code", 1, "--out", tmp_path / "samples.png"],
+    ):
+        process = start(*arguments)
+        _, errors = process.communicate(timeout=120)
+        assert (process.returncode, errors) == (0, "")
+    with Image.open(tmp_path / "samples.png") as picture:
+        assert picture.size == (4 * 34 - 2, 32) or picture.size == (8 * 34 - 2, 32)
     rows = (tmp_path / "codes.csv").read_text().splitlines()
     assert rows[0] == "name,code,p0,p1"
     assert len(rows) == 41
+
+
+def test_images_under_the_preset_for_vectors_get_a_hint(
+    tmp_path: Path, infot: Invoke, points: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = tmp_path / "images.npy"
+    np.save(images, np.random.default_rng(0).integers(256, size=(50, 8, 8), dtype=np.uint8))
+    hint = f"these are images; a preset for images fits them better: infot train mnist5k --data {images}"
+    assert infot("train", "custom", "--data", images, *OPTIONS, "--dry-run") == 0
+    assert hint in capsys.readouterr().err
+    options = ["--data", images, *OPTIONS, "--steps", 1]
+    assert infot("train", "custom", *options, "--run", tmp_path / "run") == 0
+    assert hint in capsys.readouterr().err
+    assert infot("train", "custom", "--data", points, *OPTIONS, "--dry-run") == 0
+    assert "these are images" not in capsys.readouterr().err
 
 
 def test_checkpoints_beyond_the_newest_are_dropped(finished_run: Path) -> None:

@@ -150,15 +150,11 @@ def test_the_encoder_route_is_there_where_an_encoder_holds_the_plan(
         assert np.load(out)["posterior"].shape == (5, 10)
 
 
-def test_evaluating_again_gives_the_same_numbers(
-    tmp_path: Path, infot: Invoke, finished_run: Path, points: Path
-) -> None:
+def test_evaluating_again_gives_the_same_numbers(tmp_path: Path, infot: Invoke, finished_run: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(finished_run, run)
     (run / "evaluation.json").unlink()
-    moved = tmp_path / "moved.npy"
-    shutil.copy(points, moved)
-    assert infot("evaluate", run, "--data", moved) == 0
+    assert infot("evaluate", run) == 0
     first, second = (json.loads((folder / "evaluation.json").read_text()) for folder in (finished_run, run))
     assert first["metrics"] == second["metrics"]
 
@@ -167,10 +163,49 @@ def test_evaluating_on_other_data_is_refused(
     tmp_path: Path, infot: Invoke, finished_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     np.save(tmp_path / "other.npy", np.random.default_rng(0).normal(size=(50, 3)))
+    np.save(tmp_path / "one.npy", np.ones((1, 2)))
     before = (finished_run / "evaluation.json").read_bytes()
-    assert infot("evaluate", finished_run, "--data", tmp_path / "other.npy") == 2
-    assert "expected data of shape (2,) as in training, got (3,)" in capsys.readouterr().err
+    assert infot("evaluate", finished_run, "--data", tmp_path / "other.npy") == 3
+    assert "expected examples of shape (2,), as the model was trained on; got (3,)" in capsys.readouterr().err
+    assert infot("evaluate", finished_run, "--data", tmp_path / "one.npy") == 3
+    assert "expected at least 2 examples to evaluate on, got 1" in capsys.readouterr().err
     assert (finished_run / "evaluation.json").read_bytes() == before
+
+
+def test_evaluating_on_data_of_the_users_own_takes_all_of_it_in_the_models_scaling(
+    tmp_path: Path, infot: Invoke, finished_run: Path, points: Path
+) -> None:
+    run, fresh = tmp_path / "run", tmp_path / "fresh.npy"
+    shutil.copytree(finished_run, run)
+    # far off: standardised by itself it would lie where the training data lay
+    np.save(fresh, np.load(points)[:61] + 1000)
+    assert infot("evaluate", run, "--data", fresh) == 0
+    evaluation = json.loads((run / "evaluation.json").read_text())
+    assert (evaluation["data"]["train"], evaluation["data"]["held_out"]) == (0, 61)
+    assert evaluation["data"]["source"] == "fresh.npy"
+    model = load(run)
+    assert model.data.scaling is not None
+    moved = float((1000 / model.data.scaling.std).square().sum().sqrt())
+    assert evaluation["metrics"]["w2"]["value"] == pytest.approx(moved, rel=0.05)
+    assert evaluation["metrics"]["w2"]["floor"] < 1
+    np.testing.assert_allclose(np.load(run / "evaluation.npz")["data"], np.load(fresh), rtol=1e-5)
+
+
+def test_a_page_written_later_names_the_classes_of_the_users_images(
+    tmp_path: Path, infot: Invoke, finished_images: Path
+) -> None:
+    run, rng = tmp_path / "run", np.random.default_rng(0)
+    shutil.copytree(finished_images, run)
+    for kind in ("cats", "dogs & co"):
+        (tmp_path / "new" / kind).mkdir(parents=True)
+        for k in range(4):
+            image = rng.integers(256, size=(8, 8), dtype=np.uint8)
+            Image.fromarray(image).save(tmp_path / "new" / kind / f"{k}.png")
+    assert infot("evaluate", run, "--data", tmp_path / "new") == 0
+    assert np.load(run / "evaluation.npz")["class_names"].tolist() == ["cats", "dogs & co"]
+    assert infot("report", run) == 0
+    page = (run / "report.html").read_text()
+    assert '<th scope="col">cats</th>' in page and '<th scope="col">dogs &amp; co</th>' in page
 
 
 def test_a_report_of_two_runs(

@@ -81,7 +81,7 @@ def test_arrays_with_alpha_are_laid_on_white(tmp_path: Path) -> None:
     rgba = np.concatenate([COLOUR, np.zeros((10, 5, 6, 1), np.uint8)], axis=3)
     rgba[0, ..., 3] = 255
     np.save(tmp_path / "a.npy", rgba)
-    points, _, _ = read_examples(tmp_path / "a.npy", shape=(3, 5, 6))
+    points, *_ = read_examples(tmp_path / "a.npy", shape=(3, 5, 6))
     torch.testing.assert_close(points[0], torch.from_numpy(COLOUR[0]).permute(2, 0, 1) / 255)
     assert torch.equal(points[1:], torch.ones(9, 3, 5, 6))
 
@@ -240,7 +240,7 @@ def test_colour_image_folder(tmp_path: Path, extension: str, options: dict[str, 
 def test_jpeg_is_read_closely(tmp_path: Path) -> None:
     for grey in (40, 200):
         Image.fromarray(np.full((8, 8), grey, np.uint8)).save(tmp_path / f"{grey}.JPG", quality=95)
-    points, _, names = read_examples(tmp_path, shape=(1, 8, 8))
+    points, _, names, _ = read_examples(tmp_path, shape=(1, 8, 8))
     torch.testing.assert_close(points.mean((1, 2, 3)), torch.tensor([200.0, 40.0]) / 255, atol=0.01, rtol=0)
     assert names == ("200.JPG", "40.JPG")
 
@@ -297,7 +297,7 @@ def test_camera_rotation_is_applied(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # shown turned by 90 degrees clockwise
     image.save(tmp_path / "a.png", exif=exif)
-    points, _, _ = read_examples(tmp_path, shape=(1, 3, 2))
+    points, *_ = read_examples(tmp_path, shape=(1, 3, 2))
     assert torch.equal(
         (points[0, 0] * 255).round(), torch.tensor([[120.0, 0.0], [160.0, 40.0], [200.0, 80.0]])
     )
@@ -319,7 +319,7 @@ def test_resizing_keeps_the_centre_and_averages(tmp_path: Path) -> None:
     images[0, :, 2:6] = 1.0
     images[1, :, 2::2] = 1.0
     np.save(tmp_path / "a.npy", images)
-    points, _, _ = read_examples(tmp_path / "a.npy", shape=(1, 2, 2), image_size=2)
+    points, *_ = read_examples(tmp_path / "a.npy", shape=(1, 2, 2), image_size=2)
     torch.testing.assert_close(points[0], torch.ones(1, 2, 2))
     torch.testing.assert_close(points[1].mean(), torch.tensor(0.5))
 

@@ -19,7 +19,7 @@ def write_table(path: Path, header: str, rows: np.ndarray) -> Path:
 def test_rows_keep_their_order_and_nothing_is_held_out(tmp_path: Path) -> None:
     images = np.arange(4 * 9, dtype=np.uint8).reshape(4, 3, 3)
     np.savez(tmp_path / "a.npz", allow_pickle=False, x=images, y=np.array([5, 5, 2, 9]))
-    points, labels, names = read_examples(tmp_path / "a.npz", shape=(1, 3, 3))
+    points, labels, names, _ = read_examples(tmp_path / "a.npz", shape=(1, 3, 3))
     assert torch.equal(points[:, 0], torch.from_numpy(images) / 255)
     assert labels is not None and labels.tolist() == [1, 1, 0, 2]
     assert names == ("0", "1", "2", "3")
@@ -28,7 +28,7 @@ def test_rows_keep_their_order_and_nothing_is_held_out(tmp_path: Path) -> None:
 def test_both_parts_of_a_file_are_read(tmp_path: Path) -> None:
     table = np.arange(10.0).reshape(5, 2)
     np.savez(tmp_path / "a.npz", allow_pickle=False, x=table[:3], x_test=table[3:])
-    points, labels, _ = read_examples(tmp_path / "a.npz", shape=(2,))
+    points, labels, *_ = read_examples(tmp_path / "a.npz", shape=(2,))
     assert torch.equal(points, torch.from_numpy(table).float()) and labels is None
 
 
@@ -37,7 +37,7 @@ def test_scaling_and_columns_of_the_training_table_are_used(tmp_path: Path) -> N
     trained = load("file", path=write_table(tmp_path / "train.csv", "a,b", rows))
     swapped = np.column_stack([["n"] * 10, rows[:, 1], rows[:, 0]])
     new = write_table(tmp_path / "new.csv", "note,b,a", swapped)
-    points, labels, _ = read_examples(
+    points, labels, *_ = read_examples(
         new, shape=(2,), scaling=trained.scaling, feature_names=trained.feature_names, labels="kind"
     )
     assert trained.scaling is not None and labels is None
@@ -61,9 +61,9 @@ def test_names_are_paths_inside_the_folder(tmp_path: Path) -> None:
     for name in ("b/2.png", "a/1.png", "a/0.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         Image.new("L", (2, 2), 100).save(tmp_path / name)
-    _, labels, names = read_examples(tmp_path, shape=(1, 2, 2))
+    _, labels, names, class_names = read_examples(tmp_path, shape=(1, 2, 2))
     assert names == ("a/0.png", "a/1.png", "b/2.png")
-    assert labels is not None and labels.tolist() == [0, 0, 1]
+    assert labels is not None and labels.tolist() == [0, 0, 1] and class_names == ("a", "b")
 
 
 def test_grey_images_serve_a_colour_model(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_new_data_may_lack_the_labels(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", table)
     write_table(tmp_path / "a.csv", "a,b", table)
     for name in ("a.npz", "a.npy", "a.csv"):
-        points, labels, _ = read_examples(tmp_path / name, shape=(2,), labels="kind.npy")
+        points, labels, *_ = read_examples(tmp_path / name, shape=(2,), labels="kind.npy")
         assert torch.equal(points, torch.from_numpy(table).float()) and labels is None
 
 

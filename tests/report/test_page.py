@@ -13,6 +13,7 @@ import pytest
 
 from infot.errors import RunFolderError
 from infot.report import write_report
+from infot.report.glossary import METRICS, WORDS
 
 VOID = {"circle", "img", "line", "meta", "path", "polyline", "rect", "br"}
 
@@ -185,11 +186,11 @@ def test_no_run_given(tmp_path: Path) -> None:
 
 def test_a_page_that_cannot_be_written_leaves_nothing_behind(ring_run: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(RunFolderError, match="cannot write the report .*give another place with --out"):
+    with pytest.raises(RunFolderError, match="cannot write .*or give another place with --out"):
         write_report([ring_run], tmp_path / "file" / "report.html")
     taken = tmp_path / "taken"
     taken.mkdir()
-    with pytest.raises(RunFolderError, match="cannot write the report"):
+    with pytest.raises(RunFolderError, match="cannot write"):
         write_report([ring_run], taken)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "ring8", "taken"]
 
@@ -208,6 +209,27 @@ def test_the_report_does_without_torch() -> None:
         "import sys, infot.report; sys.exit(any(m in sys.modules for m in ('torch', 'matplotlib', 'scipy')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+TERMS = (
+    "mode", "label", "held-out", "template", "transport plan", "I(c;x)", "r(c|x)", "posterior", "marginal error",
+    "solver steps", "nats", "ε_c", "floor", "ceiling", "noise", "code", "standard error",
+)  # fmt: skip
+"""Words that a reader new to the matter cannot be expected to know."""
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_the_words_at_the_end_explain_the_terms_of_the_page(term: str) -> None:
+    told = " ".join(f"{word} {meaning}" for word, meaning in WORDS)
+    assert term.lower() in told.lower()
+
+
+def test_every_metric_of_the_recorded_results_is_explained() -> None:
+    measured = set()
+    for file in (Path(__file__).parents[2] / "docs" / "results").glob("*.json"):
+        for row in json.loads(file.read_text())["rows"]:
+            measured |= row["metrics"].keys()
+    assert measured and sorted(measured - METRICS.keys()) == []
 
 
 def test_commands_on_the_page_can_be_pasted(make_ring: Callable[..., Path], tmp_path: Path) -> None:

@@ -149,6 +149,8 @@ def test_pickled_arrays_are_refused(ring_run: Path) -> None:
         ("plan_mass", np.ones(3), "`plan_mass` is left out, it has 3 entries where `plan_pairs` has"),
         ("sample_codes", np.array(["a", "b"]), "`sample_codes` is left out, it holds <U1"),
         ("code_frequencies", np.zeros(0), "`code_frequencies` is left out, it is empty"),
+        ("class_names", np.array(["a"]), "`class_names` is left out, it has 1 names for 8 labels"),
+        ("class_names", np.arange(8), "`class_names` is left out, it holds int64 where text"),
     ],
 )
 def test_arrays_that_do_not_fit_are_left_out_and_named(

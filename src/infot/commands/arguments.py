@@ -133,7 +133,7 @@ class EvaluateArguments:
     run: Annotated[Positional[Path], arg(metavar="RUN")]
     """Folder of the run."""
     data: Annotated[Path | None, arg(metavar="PATH")] = None
-    """Where the run's data lies now, if it has moved."""
+    """Data to evaluate on in place of the run's held-out part, all of it, scaled as the training data was."""
 
 
 @dataclass(frozen=True)

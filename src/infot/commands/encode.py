@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from infot.commands.arguments import EncodeArguments
+from infot.commands.examples import examples_for
 from infot.commands.messages import say
 from infot.commands.outputs import check_suffix, write_arrays, write_rows
-from infot.data import read_examples
 from infot.errors import ConfigError
 from infot.model import Encoding, TrainedModel
 
@@ -19,17 +19,9 @@ def run(arguments: EncodeArguments) -> int:
     check_suffix(arguments.out, (".npz", ".csv"))
     model = TrainedModel.load(arguments.run)
     _check_route(model, arguments.route)
-    data = model.config.data
-    points, _, names = read_examples(
-        arguments.data,
-        shape=model.data.shape,
-        image_size=data.image_size,
-        scaling=model.data.scaling,
-        labels=data.labels,
-        feature_names=model.data.feature_names,
-    )
+    examples = examples_for(model, arguments.data)
+    points, names = examples.points, examples.names
     found = model.encode(points)
-    names = names or tuple(map(str, range(len(points))))
     if arguments.out.suffix == ".npz":
         arrays = {name: value.numpy() for name, value in found._asdict().items()}
         write_arrays(arguments.out, arrays | {"names": np.array(names)})

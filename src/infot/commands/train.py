@@ -4,12 +4,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from infot.atomic import write_text
 from infot.commands.arguments import TrainRequest
 from infot.commands.messages import headline, say, tell
 from infot.commands.session import Session, build_session, conclude, train
 from infot.config_file import dump_config
 from infot.training import RunFolder, fit
-from infot.training.atomic import write_text
 from infot.training.runfolder import next_run_path
 
 __all__ = ["INTERRUPTED", "run", "train_and_conclude"]
@@ -28,6 +28,8 @@ def run(request: TrainRequest) -> int:
     folder = RunFolder(request.run or next_run_path(RUNS, config.preset, config.seed))
     folder.check_free()
     session = build_session(config)
+    if hint := _hint(session):
+        tell(hint)
     if request.dry_run:
         _try_one_step(session)
         return 0
@@ -66,6 +68,17 @@ def _describe(session: Session) -> str:
     dataset = session.dataset
     shape = " x ".join(map(str, dataset.shape))
     return f"{len(dataset.train)} {dataset.kind} of {shape} to train on, {len(dataset.test)} held out"
+
+
+def _hint(session: Session) -> str | None:
+    """Return advice for a run that starts well below what its data allows."""
+    config, dataset = session.config, session.dataset
+    if config.preset != "custom" or dataset.kind != "images" or config.model.generator != "mlp":
+        return None
+    return (
+        "hint: these are images; a preset for images fits them better: infot train mnist5k --data "
+        f"{config.data.path}"
+    )
 
 
 def _try_one_step(session: Session) -> None:

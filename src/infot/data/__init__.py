@@ -2,7 +2,7 @@
 
 from infot.data.base import Dataset, DatasetInfo, GaussianMixture, Scaling
 from infot.data.catalogue import catalogue, describe, load
-from infot.data.files import read_examples
+from infot.data.files import Examples, read_examples
 from infot.data.gaussians import gaussian_mixture
 from infot.data.loaders import BatchSampler
 
@@ -10,6 +10,7 @@ __all__ = [
     "BatchSampler",
     "Dataset",
     "DatasetInfo",
+    "Examples",
     "GaussianMixture",
     "Scaling",
     "catalogue",

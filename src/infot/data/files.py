@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from infot.data.tables import read_csv, read_parquet
 from infot.errors import DataError
 from infot.random import Streams
 
-__all__ = ["FILE", "load_file", "read_examples"]
+__all__ = ["FILE", "Examples", "load_file", "read_examples"]
 
 _FORMATS = "an image folder, .npz, .npy, IDX (plain or .gz), .csv, .tsv or .parquet"
 HELD_OUT = 0.2
@@ -74,6 +75,22 @@ def load_file(
     )
 
 
+class Examples(NamedTuple):
+    """New data for a trained model.
+
+    Attributes:
+        points: The examples, shape (n, \\*shape), in the model's units.
+        labels: Label of each, numbered in sorted order, shape (n,), or ``None``.
+        names: Name of each: a file name, or its number counted from 0.
+        class_names: The label that each number stands for; empty without labels.
+    """
+
+    points: Tensor
+    labels: Tensor | None
+    names: tuple[str, ...]
+    class_names: tuple[str, ...]
+
+
 def read_examples(
     path: Path,
     *,
@@ -82,7 +99,7 @@ def read_examples(
     scaling: Scaling | None = None,
     labels: str | None = None,
     feature_names: tuple[str, ...] = (),
-) -> tuple[Tensor, Tensor | None, tuple[str, ...]]:
+) -> Examples:
     """Read new data for a trained model, all of it and in its order, without splitting.
 
     Args:
@@ -92,9 +109,6 @@ def read_examples(
         scaling: Scaling that the training data went through.
         labels: Column of a table, or array of an .npz, with labels; new data may lack it.
         feature_names: Columns of the training table, which are picked by name; other columns are left out.
-
-    Returns:
-        The examples (n, \\*shape), their labels (n,) numbered in sorted order or ``None``, their names.
 
     Raises:
         DataError: The data cannot be read, or does not fit the model.
@@ -112,8 +126,10 @@ def read_examples(
     tensor = torch.from_numpy(points)
     tensor = tensor.float() if scaling is None else scaling.apply(tensor)
     _check_float32(path, tensor)
-    numbers = None if raw.labels is None else torch.from_numpy(numbered_labels(path, raw.labels)[0])
-    return tensor, numbers, raw.names
+    if raw.labels is None:
+        return Examples(tensor, None, raw.names, ())
+    numbers, class_names = numbered_labels(path, raw.labels)
+    return Examples(tensor, torch.from_numpy(numbers), raw.names, class_names)
 
 
 @dataclass(frozen=True)

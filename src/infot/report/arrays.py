@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["is_image_run", "read_arrays"]
+__all__ = ["class_name", "is_image_run", "read_arrays"]
 
 FLAT = {
     "traversal_values": 1,
@@ -20,6 +20,7 @@ FLAT = {
     "plan_mass": 1,
     "code_label_counts": 2,
     "code_frequencies": 1,
+    "class_names": 1,
 }
 """Number of dimensions of the arrays that are not pictures."""
 
@@ -44,6 +45,12 @@ def is_image_run(arrays: dict[str, np.ndarray]) -> bool:
         for name, lead in IMAGES.items()
         if name != "traversals"
     )
+
+
+def class_name(arrays: dict[str, np.ndarray], label: int) -> str:
+    """Return the name of a label, or its number where it has none."""
+    names = arrays.get("class_names")
+    return str(names[label]) if names is not None and 0 <= label < len(names) else str(label)
 
 
 def read_arrays(path: Path, notes: list[str]) -> dict[str, np.ndarray]:
@@ -78,12 +85,14 @@ def read_arrays(path: Path, notes: list[str]) -> dict[str, np.ndarray]:
             kept[name] = array
     _drop_unequal(kept, notes)
     _drop_foreign_pairs(kept, notes)
+    _drop_foreign_names(kept, notes)
     return kept
 
 
 def _problem(name: str, array: np.ndarray, *, images: bool) -> str | None:
-    if array.dtype.kind not in "fiub":
-        return f"holds {array.dtype} where numbers were expected"
+    wanted, kinds = ("text", "U") if name == "class_names" else ("numbers", "fiub")
+    if array.dtype.kind not in kinds:
+        return f"holds {array.dtype} where {wanted} {'was' if wanted == 'text' else 'were'} expected"
     if array.size == 0:
         return "is empty"
     if array.dtype.kind == "f" and not np.isfinite(array).all():
@@ -109,6 +118,16 @@ def _drop_unequal(arrays: dict[str, np.ndarray], notes: list[str]) -> None:
                     f"evaluation.npz: `{second}` is left out, it has {lengths[1]} entries where `{first}` "
                     f"has {lengths[0]}."
                 )
+
+
+def _drop_foreign_names(arrays: dict[str, np.ndarray], notes: list[str]) -> None:
+    """Leave out names of classes that do not belong to the columns of the table of codes and labels."""
+    if "class_names" not in arrays:
+        return
+    columns = arrays["code_label_counts"].shape[1] if "code_label_counts" in arrays else 0
+    if len(arrays["class_names"]) != columns:
+        found = len(arrays.pop("class_names"))
+        notes.append(f"evaluation.npz: `class_names` is left out, it has {found} names for {columns} labels.")
 
 
 def _drop_foreign_pairs(arrays: dict[str, np.ndarray], notes: list[str]) -> None:

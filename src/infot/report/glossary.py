@@ -141,6 +141,16 @@ HEADLINES = (
 
 WORDS: tuple[tuple[str, str], ...] = (
     (
+        "Mode",
+        "One of the groups that data fall into: a cloud of points, all pictures of one digit.",
+    ),
+    (
+        "Label and held-out data",
+        "A label says which group a data point belongs to. Training never sees labels; they only judge the "
+        "codes. Held-out data are kept away from training altogether: what is measured on them holds for new "
+        "data too.",
+    ),
+    (
         "Code c",
         "The informative part of the generator's input: a number from a short list, or a few continuous "
         "values. It is meant to say what a thing is. Nobody tells the model what the codes mean.",
@@ -149,6 +159,10 @@ WORDS: tuple[tuple[str, str], ...] = (
         "Noise e",
         "The rest of the input, drawn at random. It is meant to say how a thing looks, once the code has "
         "said what it is.",
+    ),
+    (
+        "Template",
+        "What the generator draws for a code when the noise is at its mean: the code in its plainest form.",
     ),
     (
         "Transport plan",
@@ -163,6 +177,16 @@ WORDS: tuple[tuple[str, str], ...] = (
         "log K.",
     ),
     (
+        "r(c|x), the posterior of the code",
+        "How the plan shares a data point out among the codes. The largest share names the code of the "
+        "point; one share of 100 % means that the plan is sure.",
+    ),
+    (
+        "Marginal error",
+        "How far a computed plan is from using every point exactly as often as it should; 0 is exact. Solver "
+        "steps are the iterations spent on it.",
+    ),
+    (
         "ε and ε_c",
         "The prices that the plan pays for each nat through the noise (ε) and through the code (ε_c). A "
         "low price of the code lets the plan settle on one code for each data point: this is what makes "
@@ -172,6 +196,11 @@ WORDS: tuple[tuple[str, str], ...] = (
         "Floor and ceiling",
         "The low and high end of a metric's scale. One end is what true data reach under the same protocol "
         "(or the largest value there is), the other what chance reaches.",
+    ),
+    (
+        "± standard error",
+        "How uncertain a mean over several runs is: another set of seeds would give a mean about this far "
+        "away.",
     ),
 )
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from infot.report.arrays import class_name
 from infot.report.markup import Markup, element, figure, join, number
 from infot.report.palette import colour
 from infot.report.pictures import file_picture, strip
@@ -72,7 +73,11 @@ def _code_facts(k: int, arrays: dict[str, np.ndarray]) -> list[Markup]:
         facts.append(element("span", f"{100 * frequencies[k]:.1f} % of data"))
     if counts is not None and k < len(counts) and counts[k].sum():
         best = int(counts[k].argmax())
-        facts.append(element("span", f"label {best}: {100 * counts[k, best] / counts[k].sum():.0f} %"))
+        facts.append(
+            element(
+                "span", f"label {class_name(arrays, best)}: {100 * counts[k, best] / counts[k].sum():.0f} %"
+            )
+        )
     return facts
 
 
@@ -156,7 +161,7 @@ def posterior_figure(arrays: dict[str, np.ndarray]) -> Markup | None:
 def _reading(k: int, arrays: dict[str, np.ndarray]) -> Markup:
     posterior, labels = arrays["posterior"][k], arrays.get("posterior_labels")
     best = int(posterior.argmax())
-    told = f"label {int(labels[k])} · " if labels is not None and k < len(labels) else ""
+    told = f"label {class_name(arrays, int(labels[k]))} · " if labels is not None and k < len(labels) else ""
     pieces = [
         strip(arrays["posterior_data"][k : k + 1], f"Held-out image {k + 1}.", cell=52),
         _bars(posterior),

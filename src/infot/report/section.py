@@ -4,7 +4,7 @@ import shlex
 from dataclasses import dataclass
 
 from infot.report import images, vectors
-from infot.report.arrays import is_image_run
+from infot.report.arrays import class_name, is_image_run
 from infot.report.curves import run_curves
 from infot.report.markup import Markup, element, join, prose
 from infot.report.record import Run
@@ -121,7 +121,10 @@ def _vector_parts(run: Run, detail: Detail) -> list[Part]:
 
 def _counts(run: Run, of: str) -> list[Markup]:
     counts = run.arrays.get("code_label_counts")
-    return [] if counts is None else [code_label_table(counts, of=of)]
+    if counts is None:
+        return []
+    names = [class_name(run.arrays, label) for label in range(counts.shape[1])]
+    return [code_label_table(counts, of=of, names=names)]
 
 
 def _training(run: Run, detail: Detail) -> Part:

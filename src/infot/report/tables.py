@@ -118,12 +118,13 @@ def simple_table(
     return element("div", table, class_="scroll", tabindex=0)
 
 
-def code_label_table(counts: np.ndarray, *, of: str) -> Markup:
+def code_label_table(counts: np.ndarray, *, of: str, names: Sequence[str]) -> Markup:
     """Draw how often each code meets each label: a heat map with its numbers.
 
     Args:
         counts: (K, L), how many held-out points have this code and this label.
         of: What the labels are: `label` or `mode`.
+        names: Name of each label, in the order of the columns.
     """
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     best = counts.argmax(axis=1)
@@ -142,7 +143,7 @@ def code_label_table(counts: np.ndarray, *, of: str) -> Markup:
     header = element(
         "tr",
         element("th", "code", scope="col"),
-        *(element("th", str(k), scope="col") for k in range(counts.shape[1])),
+        *(element("th", name, scope="col") for name in names),
         element("th", "all", scope="col", class_="total"),
     )
     rows = [_count_row(int(k), counts[k], share[k]) for k in order]
