@@ -196,7 +196,7 @@ def test_codes_find_the_digits():
         cost_scale=2 * float(digits.train.flatten(1).var(0).sum()),
         epsilon=ot.Geometric(0.03, 0.002, 0.0, 0.6),
         epsilon_code=ot.Geometric(0.1, 0.005, 0.0, 0.6),
-        onsets=generator.onsets(),
+        onsets=deformation_onsets(generator.names),
         relaxation=ot.Geometric(0.25, 0.0125, 0.6, 0.8),
     )
     optimiser = torch.optim.Adam(nets.parameters(), lr=2e-3, betas=(0.5, 0.99))
