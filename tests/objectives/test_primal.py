@@ -10,7 +10,7 @@ from infot import ot
 from infot.data import BatchSampler, load
 from infot.errors import ConfigError
 from infot.metrics.clustering import accuracy, contingency
-from infot.models.deformable import PARAMETER_GAIN, DeformableGenerator
+from infot.models.deformable import PARAMETER_GAIN, DeformableGenerator, deformation_onsets
 from infot.models.encoders import NoiseEncoder
 from infot.models.latents import Categorical, LatentSpace, Normal, Uniform
 from infot.objectives.base import Batch
