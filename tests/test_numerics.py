@@ -1,5 +1,7 @@
 """Numerical helpers against the plain formulas."""
 
+import math
+
 import torch
 
 from infot import numerics
@@ -42,3 +44,19 @@ def test_largest_exponent_leaves_room_for_squares() -> None:
     for dtype in (torch.float32, torch.float64):
         exponent = torch.tensor(3 * numerics.largest_exponent(dtype), dtype=dtype)
         assert torch.isfinite(exponent.exp())
+
+
+def test_weighted_logsumexp_is_differentiable_in_weights_that_are_zero():
+    x = torch.randn(3, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64).requires_grad_()
+    w = torch.tensor([0.2, 0.5, 0.3, 0.1], dtype=torch.float64).requires_grad_()
+
+    def reduced(x, w):
+        return numerics.weighted_logsumexp(x, w, dim=-1)
+
+    assert torch.autograd.gradcheck(reduced, (x, w))
+    assert torch.autograd.gradgradcheck(reduced, (x, w))
+    weights = torch.tensor([0.0, 1.0], dtype=torch.float64).requires_grad_()
+    (slope,) = torch.autograd.grad(reduced(torch.tensor([1.0, 0.0], dtype=torch.float64), weights), weights)
+    torch.testing.assert_close(slope, torch.tensor([math.e, 1.0], dtype=torch.float64))
+    (slope,) = torch.autograd.grad(reduced(torch.tensor([1e4, 0.0], dtype=torch.float64), weights), weights)
+    assert slope.isfinite().all()

@@ -42,7 +42,35 @@ def weighted_logsumexp(
         >>> float(weighted_logsumexp(torch.tensor([0.0, 1e4]), torch.tensor([1.0, 0.0]), dim=0))
         0.0
     """
+    if torch.is_grad_enabled() and weights.requires_grad:
+        reduced = _WeightedLogSumExp.apply(x, weights, dim)
+        assert isinstance(reduced, Tensor)
+        return reduced
     return torch.logsumexp(x + weights.log(), dim=dim)
+
+
+class _WeightedLogSumExp(torch.autograd.Function):
+    """The same, differentiable in the weights where they are zero: autograd's chain through ``log 0`` gives NaN there.
+
+    With ``p = exp(x - out)`` the derivative is ``weights p`` in the exponents and ``p`` in the weights.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weights: Tensor, dim: int) -> Tensor:
+        """Return the reduced tensor."""
+        reduced = torch.logsumexp(x + weights.log(), dim=dim)
+        ctx.dim = dim
+        ctx.save_for_backward(x, weights, reduced)
+        return reduced
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients, written in operations that can be differentiated again."""
+        x, weights, reduced = ctx.saved_tensors
+        # An absent entry may lie far above the sum; the edge keeps zero times infinity out.
+        above = (x - reduced.unsqueeze(ctx.dim)).clamp_max(largest_exponent(x.dtype))
+        p = grads[0].unsqueeze(ctx.dim) * above.exp()
+        return (p * weights).sum_to_size(x.shape), p.sum_to_size(weights.shape), None
 
 
 def largest_exponent(dtype: torch.dtype) -> float:

@@ -21,9 +21,10 @@ from infot.ot.costs import (
     SquaredEuclidean,
     squared_euclidean,
 )
-from infot.ot.differentiation import transport_value
+from infot.ot.differentiation import Envelope, Gradient, transport_value
 from infot.ot.divergences import sinkhorn_divergence
 from infot.ot.entry import balanced_assignment, choose_solver, solve
+from infot.ot.implicit import Implicit
 from infot.ot.plan import Plan
 from infot.ot.potentials import code_posterior, coupling_of_latents, latent_posterior, transport_map
 from infot.ot.problem import OTProblem
@@ -41,6 +42,7 @@ from infot.ot.solvers.sinkhorn import Sinkhorn, SymmetricSinkhorn
 from infot.ot.sparse import Cardinality, GroupLasso, Pointwise, Quadratic, Scaled
 from infot.ot.status import Status
 from infot.ot.structure import Blocks, Structured
+from infot.ot.unrolled import Unrolled
 
 __all__ = [
     "Approach",
@@ -52,9 +54,12 @@ __all__ = [
     "Cosine",
     "Cost",
     "Entropic",
+    "Envelope",
     "FeatureCost",
     "Geometric",
+    "Gradient",
     "GroupLasso",
+    "Implicit",
     "Information",
     "Linear",
     "Lp",
@@ -79,6 +84,7 @@ __all__ = [
     "Status",
     "Structured",
     "SymmetricSinkhorn",
+    "Unrolled",
     "balanced_assignment",
     "choose_solver",
     "code_posterior",

@@ -1,5 +1,7 @@
-"""Gradients of optimal values, by the envelope theorem: differentiate the problem, hold the plan."""
+"""How optimal values and plans follow costs and weights: the seam, and the envelope theorem for values."""
 
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -7,49 +9,47 @@ from jaxtyping import Float
 from torch import Tensor
 
 from infot.ot.plan import Plan
+from infot.ot.problem import OTProblem
+from infot.ot.regularisers import Entropic
+from infot.ot.stationarity import Stationarity
+from infot.ot.structure import Structured
 
-__all__ = ["centred", "transport_value"]
-
-
-class _Envelope(torch.autograd.Function):
-    """The optimal value as a function of cost and weights."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, cost: Tensor, a: Tensor, b: Tensor, held: tuple[Tensor, Tensor, Tensor, Tensor]
-    ) -> Tensor:
-        """Return the value and keep the plan and the centred potentials."""
-        value, matrix, f, g = held
-        ctx.save_for_backward(matrix, f, g)
-        ctx.weight_dims = (a.ndim, b.ndim)
-        return value.clone()
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the plan for the cost and the centred potentials for the weights."""
-        matrix, f, g = ctx.saved_tensors
-        (grad,) = grads
-        wanted = ctx.needs_input_grad
-        for_cost = grad[..., None, None] * matrix if wanted[0] else None
-        for_a = _for_weights(grad[..., None] * f, ctx.weight_dims[0]) if wanted[1] else None
-        for_b = _for_weights(grad[..., None] * g, ctx.weight_dims[1]) if wanted[2] else None
-        return for_cost, for_a, for_b, None
+__all__ = ["Envelope", "Gradient", "attach_potential", "centred", "transport_value"]
 
 
-def _for_weights(gradient: Tensor, dims: int) -> Tensor:
-    return gradient.sum(0) if gradient.ndim > dims else gradient
+class Gradient(ABC):
+    """A way to put what is read off a plan on the graph of its problem's cost and weights.
+
+    Weights live on the simplex, so gradients in them are centred (``E_a[df] = 0``): only differences between points
+    mean something.
+    """
+
+    @abstractmethod
+    def attach(self, plan: Plan) -> Plan:
+        """Return the plan with gradients to ``plan.problem.cost``, ``.a`` and ``.b`` as they were given.
+
+        Raises:
+            ProblemError: if the problem's plan cannot be differentiated this way.
+        """
 
 
-def centred(potential: Tensor, weights: Tensor) -> Tensor:
-    """Return a potential less its mean under the weights."""
-    return potential - (weights * potential).sum(-1, keepdim=True)
+@dataclass(frozen=True)
+class Envelope(Gradient):
+    """The gradient of the value alone, by the envelope theorem: differentiate the problem, hold the plan.
+
+    It is the plan itself in the cost, for every regulariser; in the weights it is the centred potentials where the
+    smoothing is entropic or structured, and what the Lagrangian gives otherwise. The plan's other arrays carry no
+    gradient. Once differentiable: a second derivative needs the plan's own (:class:`Implicit`).
+    """
+
+    def attach(self, plan: Plan) -> Plan:
+        """Return the plan with ``value`` on the graph."""
+        batch = plan.problem.on_graph()
+        return replace(plan, solution=replace(plan.solution, value=_value(plan, batch)))
 
 
 def transport_value(plan: Plan) -> Float[Tensor, "*batch"]:
-    """Return the optimal value of a plan's problem, differentiable in its cost and weights.
-
-    By the envelope theorem the gradient is the plan itself in the cost, and the potentials in the weights. Weights live
-    on the simplex, so their gradients are centred (``E_a[df] = 0``): only differences between points mean something.
+    """Return the optimal value of a plan's problem, differentiable in its cost and weights (see :class:`Envelope`).
 
     Args:
         plan: A solved plan; the gradient goes to ``plan.problem.cost``, ``.a`` and ``.b`` as they were given.
@@ -62,11 +62,84 @@ def transport_value(plan: Plan) -> Float[Tensor, "*batch"]:
         >>> bool(torch.equal(cost.grad, plan.matrix()))
         True
     """
-    problem = plan.problem
-    with torch.no_grad():
-        f = centred(plan.f, problem.row_weights)
-        g = centred(plan.g, problem.column_weights)
-        held = (plan.value, plan.matrix(), f, g)
-    value = _Envelope.apply(problem.cost, problem.row_weights, problem.column_weights, held)
+    return Envelope().attach(plan).value
+
+
+class _Value(torch.autograd.Function):
+    """The optimal value as a function of cost and weights; twice differentiable where the plan is."""
+
+    @staticmethod
+    def forward(ctx: Any, *arrays: Tensor) -> Tensor:
+        """Return the value, the first of (value, cost, a, b, plan, slopes in a and b), and keep its gradient."""
+        ctx.save_for_backward(*arrays[4:])
+        return arrays[0].clone()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the plan for the cost and the slopes for the weights."""
+        matrix, slope_a, slope_b = ctx.saved_tensors
+        wanted, grad = ctx.needs_input_grad, grads[0].unsqueeze(-1)
+        for_cost = grad.unsqueeze(-1) * matrix if wanted[1] else None
+        for_a = grad * slope_a if wanted[2] else None
+        for_b = grad * slope_b if wanted[3] else None
+        return None, for_cost, for_a, for_b, None, None, None
+
+
+def _value(plan: Plan, batch: OTProblem) -> Float[Tensor, " B"]:
+    a, b = batch.row_weights, batch.column_weights
+    slopes = _weight_slopes(plan) if a.requires_grad or b.requires_grad else (a, b)
+    value = _Value.apply(plan.solution.value, batch.cost, a, b, plan._matrix, *slopes)
     assert isinstance(value, Tensor)
     return value
+
+
+def _weight_slopes(plan: Plan) -> tuple[Float[Tensor, "B n"], Float[Tensor, "B m"]]:
+    """Return the derivative of the value in the weights, up to constants.
+
+    It is that of the Lagrangian at the density ``d`` held: ``E_b[d (C - g)] + E_b[d omega / d a]`` for rows and
+    ``E_a[d (C - f)] + omega(d)`` for columns. For entropic and convex structured regularisers these are the potentials.
+    """
+    solution, batch = plan.solution, plan._batch
+    regulariser = batch.regulariser
+    if isinstance(regulariser, Entropic) or (isinstance(regulariser, Structured) and regulariser.convex):
+        return solution.f, solution.g
+    density, b = plan._density, batch.column_weights
+    with torch.enable_grad():
+        a = batch.row_weights.detach().requires_grad_()
+        charge = regulariser.value(density, a)
+        (slope,) = torch.autograd.grad(charge, a, b)
+    for_rows = slope + (b.unsqueeze(-2) * density * (batch.cost - solution.g.unsqueeze(-2))).sum(-1)
+    moved = (batch.row_weights.unsqueeze(-1) * density * (batch.cost - solution.f.unsqueeze(-1))).sum(-2)
+    return for_rows, moved + charge.detach()
+
+
+def centred(potential: Tensor, weights: Tensor) -> Tensor:
+    """Return a potential less its mean under the weights."""
+    return potential - (weights * potential).sum(-1, keepdim=True)
+
+
+def attach_potential(plan: Plan, problem: OTProblem, f: Float[Tensor, "B n"]) -> Plan:
+    """Return a plan whose every array is on the graph of a latent potential and of the problem.
+
+    The rows are made exact by one step with the perturbation held, which also gives rows without weight the potential
+    that they would have. The potentials' free constant is chosen so that ``E_a[f] = E_b[g]``, which makes derivatives
+    of potentials well defined.
+
+    Args:
+        plan: The plan as solved.
+        problem: Its problem with batch axes, on the graph.
+        f: Its latent potential, on the graph.
+    """
+    condition = Stationarity.at(problem, f)
+    epsilon, a, b = plan.epsilon, problem.row_weights, problem.column_weights
+    exact = f - epsilon * condition.log_mass
+    shift = ((a * exact).sum(-1, keepdim=True) - (b * condition.g).sum(-1, keepdim=True)) / 2
+    solution = replace(
+        plan.solution,
+        f=exact - shift,
+        g=condition.g + shift,
+        perturbation=condition.perturbation,
+        factors=None,
+    )
+    attached = Plan(plan.problem, solution, problem)
+    return replace(attached, solution=replace(solution, value=_value(attached, problem)))

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from infot.errors import ConvergenceError, ConvergenceWarning, ProblemError
+from infot.ot.differentiation import Gradient
 from infot.ot.plan import Plan
 from infot.ot.problem import OTProblem
 from infot.ot.rebates import Composite
@@ -30,10 +31,11 @@ def solve(
     max_steps: int = 2000,
     start: Plan | Tensor | None = None,
     on_failure: str = "warn",
+    gradient: Gradient | None = None,
 ) -> Plan:
     """Solve a regularised transport problem and return its plan.
 
-    No gradients flow through the solve: differentiate the cost against the held plan (:func:`transport_value`).
+    The solver's steps are never recorded: ``gradient`` chooses how what is read off the plan follows cost and weights.
 
     Args:
         problem: What to solve, single or with a batch axis.
@@ -42,6 +44,8 @@ def solve(
         max_steps: Limit on the solver's steps.
         start: A plan of a similar problem, or a latent potential, to start from.
         on_failure: What to do where the tolerance is missed: warn, raise ConvergenceError, or just return the plan.
+        gradient: :class:`Envelope` for the value, :class:`Implicit` or :class:`Unrolled` for everything; left out,
+            the plan carries no gradients.
 
     Returns:
         The plan, whose rows are exact; ``plan.marginal_error`` is what is missing on the side of ``b``.
@@ -68,7 +72,7 @@ def solve(
     plan = Plan(problem, solution)
     if on_failure != "return" and plan.status is not Status.CONVERGED:
         _tell(plan, on_failure, tolerance)
-    return plan
+    return plan if gradient is None else gradient.attach(plan)
 
 
 def _tell(plan: Plan, on_failure: str, tolerance: float) -> None:

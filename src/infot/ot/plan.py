@@ -23,7 +23,9 @@ __all__ = ["Plan"]
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A transport plan, held by its potentials; arrays are made on request and carry no gradients.
+    """A transport plan, held by its potentials; arrays are made on request.
+
+    They carry gradients only where ``solve(..., gradient=...)`` asked for them.
 
     The plan is ``pi = a x b * density`` with ``density = exp((f + g - C + lambda log r) / epsilon)`` for entropic and
     structured regularisers. Its rows sum to ``a`` to rounding; what is missing lies on the side of ``b``.
@@ -32,14 +34,16 @@ class Plan:
     Args:
         problem: The problem as posed.
         solution: What the solver found.
+        graph: The problem with batch axes and gradients, in plans made differentiable; left out otherwise.
     """
 
     problem: OTProblem
     solution: Solution
+    graph: OTProblem | None = None
 
     @cached_property
     def _batch(self) -> OTProblem:
-        return self.problem.as_batch()
+        return self.problem.as_batch() if self.graph is None else self.graph
 
     def _out(self, value: Tensor) -> Tensor:
         return value if self.problem.batched else value[0]

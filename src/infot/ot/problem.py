@@ -88,11 +88,20 @@ class OTProblem:
         return self.cost.ndim == 3
 
     def as_batch(self) -> "OTProblem":
-        """Return the problem with a batch axis on every array and the cost cut off from the graph."""
+        """Return the problem with a batch axis on every array, cut off from the graph."""
         cost = self.cost.detach().reshape(-1, *self.cost.shape[-2:])
         a = self.row_weights.detach().expand(cost.shape[0], -1)
         b = self.column_weights.detach().expand(cost.shape[0], -1)
         return self.derived(cost=cost, a=a, b=b, mean_cost=self.mean_cost)
+
+    def on_graph(self) -> "OTProblem":
+        """Return the problem with a batch axis on every array, from which gradients flow to the arrays as given.
+
+        Weights live on the simplex, so only their proportions matter: their gradients come out centred.
+        """
+        cost = self.cost.reshape(-1, *self.cost.shape[-2:])
+        a, b = (_proportions(w).expand(cost.shape[0], -1) for w in (self.row_weights, self.column_weights))
+        return self.derived(cost=cost, a=a, b=b)
 
     def derived(self, **changes: Any) -> "OTProblem":
         """Return the problem with fields exchanged for ones known to fit, without checking everything again."""
@@ -119,6 +128,14 @@ class OTProblem:
         """The weights of the columns, filled in."""
         assert self.b is not None
         return self.b
+
+
+def _proportions(weights: Tensor) -> Tensor:
+    """Return the weights, as a function of their proportions."""
+    if not weights.requires_grad:
+        return weights
+    total = weights.sum(-1, keepdim=True)
+    return weights * (total.detach() / total)
 
 
 def _check_form(cost: Tensor) -> None:

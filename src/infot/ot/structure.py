@@ -108,7 +108,9 @@ class Nest:
         conditionals = []
         while weights.ndim > 1:
             total = weights.sum(-1, keepdim=True)
-            conditionals.append(torch.where(total > 0, weights / total, 1 / weights.shape[-1]))
+            present = total > 0
+            shares = weights / torch.where(present, total, 1.0)
+            conditionals.append(torch.where(present, shares, 1 / weights.shape[-1]))
             weights = total.squeeze(-1)
         noise = conditionals[0].reshape(a.shape[0], -1, sizes[-1])
         codes = a.reshape(a.shape[0], -1, sizes[-1]).sum(-1)

@@ -1,0 +1,128 @@
+"""The condition that the latent potential of a nested soft minimum meets: every row of the density has mass one.
+
+With ``g`` the (nested) soft minimum of ``C - f`` and ``log d`` the log-density that it gives, the condition is
+``r(z) = log sum_x b(x) d(z, x) = 0``. Weighted by ``a`` its derivative in ``f`` is the Schur complement of the dual's
+Hessian, the curvature of the semi-dual: symmetric, positive semi-definite, and zero on constants.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from infot.errors import ProblemError
+from infot.numerics import weighted_logsumexp
+from infot.ot.problem import OTProblem
+from infot.ot.regularisers import Entropic
+from infot.ot.structure import Nest, Structured
+
+__all__ = ["Stationarity", "curvature", "differentiable_problem"]
+
+
+def differentiable_problem(problem: OTProblem) -> OTProblem:
+    """Return the problem with batch axes and its graph, after checking that its condition can be differentiated.
+
+    Raises:
+        ProblemError: if the regulariser is not entropic or structured with prices above zero, or a code weighs
+            nothing: how its plan splits over the noise then depends on how its weight grows.
+    """
+    regulariser, batch = problem.regulariser, problem.on_graph()
+    if not isinstance(regulariser, Entropic | Structured) or (
+        isinstance(regulariser, Structured) and not regulariser.convex
+    ):
+        raise ProblemError(
+            "gradients of plans need an Entropic regulariser or a Structured one with epsilon_code > 0, got "
+            f"{type(regulariser).__name__}; the gradient of the value (Envelope) exists for all"
+        )
+    weights = batch.row_weights.detach()
+    if isinstance(regulariser, Structured) and not bool(
+        (Nest.of(regulariser, weights).code_weights > 0).all()
+    ):
+        raise ProblemError(
+            "expected every code to weigh something for gradients of a structured plan; drop the others"
+        )
+    return batch
+
+
+@dataclass(frozen=True)
+class Stationarity:
+    """The condition at a potential, in operations that can be differentiated.
+
+    Args:
+        log_mass: ``r``, the logarithm of each row's mass under ``b``; zero at the optimum.
+        g: Potential of the data.
+        perturbation: ``lambda log r(c, x)``, None without codes.
+        log_density: Log-density against ``a x b``.
+    """
+
+    log_mass: Float[Tensor, "B n"]
+    g: Float[Tensor, "B m"]
+    perturbation: Float[Tensor, "B K m"] | None
+    log_density: Float[Tensor, "B n m"]
+
+    @classmethod
+    def at(cls, problem: OTProblem, f: Float[Tensor, "B n"]) -> "Stationarity":
+        """Evaluate the condition of a problem with batch axes at a latent potential."""
+        nest = _nest(problem)
+        score = f.unsqueeze(-1) - problem.cost
+        soft = nest.inner(score)
+        g, log_code = nest.outer(soft)
+        grouped = score.reshape(*soft.shape[:2], -1, score.shape[-1])
+        log_density = (grouped - soft.unsqueeze(2)) / nest.epsilon + log_code.unsqueeze(2)
+        log_density = log_density.reshape(score.shape)
+        log_mass = weighted_logsumexp(log_density, problem.column_weights.unsqueeze(-2), dim=-1)
+        perturbation = nest.epsilon * log_code - soft - g.unsqueeze(1) if nest.sizes else None
+        return cls(log_mass, g, perturbation, log_density)
+
+
+def curvature(
+    problem: OTProblem, log_density: Float[Tensor, "B n m"]
+) -> Callable[[Float[Tensor, "B n"]], Float[Tensor, "B n"]]:
+    """Return ``x -> diag(a) (dr / df) x``, two products with the plan an application.
+
+    A change ``x`` of the potential changes the log-density of ``(z, x)`` by ``(x_z - E[x | c]) / epsilon`` plus, for
+    each code block ``k``, ``(E[x | c_<=k] - E[x | c_<k]) / epsilon_k``, the means taken under the plan's conditionals
+    given the datum.
+    """
+    nest = _nest(problem)
+    b = problem.column_weights
+    conditional = problem.row_weights.unsqueeze(-1) * log_density.exp()
+    rows = (conditional @ b.unsqueeze(-1)).squeeze(-1)
+    grouped = conditional.reshape(b.shape[0], nest.n_codes, -1, b.shape[-1])
+    masses = grouped.sum(2)
+
+    def apply(x: Tensor) -> Tensor:
+        shaped = x.reshape(*grouped.shape[:3], 1)
+        mean = (grouped.mT @ shaped).squeeze(-1) / _divisor(masses)
+        field = b.unsqueeze(1) * (_between_blocks(nest, masses, mean) - mean / nest.epsilon)
+        return rows * x / nest.epsilon + (grouped @ field.unsqueeze(-1)).reshape(x.shape)
+
+    return apply
+
+
+def _between_blocks(nest: Nest, masses: Float[Tensor, "B K m"], mean: Float[Tensor, "B K m"]) -> Tensor:
+    """Return ``sum_k (E[x | c_<=k] - E[x | c_<k]) / epsilon_k`` for every code."""
+    n_data = masses.shape[-1]
+    if not nest.sizes:
+        return torch.zeros_like(mean)
+    level, weight = (x.reshape(-1, *nest.sizes, n_data) for x in (mean, masses))
+    total = torch.zeros_like(level)
+    for depth in range(len(nest.sizes), 0, -1):
+        outside = weight.sum(depth)
+        above = (weight * level).sum(depth) / _divisor(outside)
+        part = (level - above.unsqueeze(depth)) / nest.epsilons[depth - 1]
+        total = total + part.reshape(*part.shape[:-1], *[1] * (len(nest.sizes) - depth), n_data)
+        level, weight = above, outside
+    return total.reshape(mean.shape)
+
+
+def _divisor(mass: Tensor) -> Tensor:
+    return mass.clamp_min(torch.finfo(mass.dtype).tiny)
+
+
+def _nest(problem: OTProblem) -> Nest:
+    regulariser = problem.regulariser
+    assert isinstance(regulariser, Entropic | Structured)
+    return Nest.of(regulariser, problem.row_weights)
