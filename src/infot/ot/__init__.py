@@ -25,11 +25,13 @@ from infot.ot.differentiation import Envelope, Gradient, transport_value
 from infot.ot.divergences import sinkhorn_divergence
 from infot.ot.entry import balanced_assignment, choose_solver, solve
 from infot.ot.implicit import Implicit
+from infot.ot.padding import Padded, pad_costs
 from infot.ot.plan import Plan
 from infot.ot.potentials import code_posterior, coupling_of_latents, latent_posterior, transport_map
 from infot.ot.problem import OTProblem
 from infot.ot.rebates import Augmented, ChiSquare, Information, Rebate, Rebated
-from infot.ot.regularisers import Entropic, Regulariser
+from infot.ot.regularisers import Entropic, Regulariser, Scaled
+from infot.ot.relative import Relative, mean_cost
 from infot.ot.relaxed import relaxed_frequencies
 from infot.ot.schedules import Constant, Geometric, Linear, Schedule
 from infot.ot.solution import Solution
@@ -39,9 +41,11 @@ from infot.ot.solvers.dual import SemiDual
 from infot.ot.solvers.nested import Nested
 from infot.ot.solvers.perturbed import PerturbedCostLoop
 from infot.ot.solvers.sinkhorn import Sinkhorn, SymmetricSinkhorn
-from infot.ot.sparse import Cardinality, GroupLasso, Pointwise, Quadratic, Scaled
+from infot.ot.solvers.unbalanced import UnbalancedSinkhorn
+from infot.ot.sparse import Cardinality, GroupLasso, Pointwise, Quadratic
 from infot.ot.status import Status
 from infot.ot.structure import Blocks, Structured
+from infot.ot.unbalanced import Rho
 from infot.ot.unrolled import Unrolled
 
 __all__ = [
@@ -66,6 +70,7 @@ __all__ = [
     "Nested",
     "OTProblem",
     "OnCoordinates",
+    "Padded",
     "PerturbedCost",
     "PerturbedCostLoop",
     "Plan",
@@ -74,6 +79,8 @@ __all__ = [
     "Rebate",
     "Rebated",
     "Regulariser",
+    "Relative",
+    "Rho",
     "Scaled",
     "Schedule",
     "SemiDual",
@@ -84,6 +91,7 @@ __all__ = [
     "Status",
     "Structured",
     "SymmetricSinkhorn",
+    "UnbalancedSinkhorn",
     "Unrolled",
     "balanced_assignment",
     "choose_solver",
@@ -91,6 +99,8 @@ __all__ = [
     "conventions",
     "coupling_of_latents",
     "latent_posterior",
+    "mean_cost",
+    "pad_costs",
     "relaxed_frequencies",
     "sinkhorn_divergence",
     "solve",

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from infot.ot.problem import OTProblem
 from infot.ot.rebates import Composite
-from infot.ot.regularisers import Regulariser
+from infot.ot.regularisers import Regulariser, Scaled
 from infot.ot.solution import Solution
 from infot.ot.structure import Structured
 
@@ -14,6 +14,8 @@ __all__ = ["density_of", "smoothing_of", "spread_over_noise"]
 
 def smoothing_of(regulariser: Regulariser) -> Regulariser:
     """Return the smoothing whose density, at the perturbed cost, is the plan's."""
+    if isinstance(regulariser, Scaled):
+        return Scaled(smoothing_of(regulariser.base), regulariser.factor)
     return regulariser.base if isinstance(regulariser, Structured | Composite) else regulariser
 
 

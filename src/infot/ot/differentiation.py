@@ -10,9 +10,11 @@ from torch import Tensor
 
 from infot.ot.plan import Plan
 from infot.ot.problem import OTProblem
-from infot.ot.regularisers import Entropic
+from infot.ot.regularisers import Entropic, price
+from infot.ot.solution import Solution
 from infot.ot.stationarity import Stationarity
 from infot.ot.structure import Structured
+from infot.ot.unbalanced import Price, weight_slope
 
 __all__ = ["Envelope", "Gradient", "attach_potential", "centred", "transport_value"]
 
@@ -21,7 +23,7 @@ class Gradient(ABC):
     """A way to put what is read off a plan on the graph of its problem's cost and weights.
 
     Weights live on the simplex, so gradients in them are centred (``E_a[df] = 0``): only differences between points
-    mean something.
+    mean something. With ``rho`` weights may have any sum, and their gradients are the full derivatives.
     """
 
     @abstractmethod
@@ -101,6 +103,8 @@ def _weight_slopes(plan: Plan) -> tuple[Float[Tensor, "B n"], Float[Tensor, "B m
     """
     solution, batch = plan.solution, plan._batch
     regulariser = batch.regulariser
+    if batch.marginal_prices is not None:
+        return _priced_slopes(solution, batch, batch.marginal_prices)
     if isinstance(regulariser, Entropic) or (isinstance(regulariser, Structured) and regulariser.convex):
         return solution.f, solution.g
     density, b = plan._density, batch.column_weights
@@ -111,6 +115,18 @@ def _weight_slopes(plan: Plan) -> tuple[Float[Tensor, "B n"], Float[Tensor, "B m
     for_rows = slope + (b.unsqueeze(-2) * density * (batch.cost - solution.g.unsqueeze(-2))).sum(-1)
     moved = (batch.row_weights.unsqueeze(-1) * density * (batch.cost - solution.f.unsqueeze(-1))).sum(-2)
     return for_rows, moved + charge.detach()
+
+
+def _priced_slopes(
+    solution: Solution, batch: OTProblem, prices: tuple[Price, Price]
+) -> tuple[Float[Tensor, "B n"], Float[Tensor, "B m"]]:
+    """Return the derivatives where marginals have a price: weights then have any sum."""
+    epsilon = price(batch.regulariser, solution.f)
+    masses = [weights.sum(-1, keepdim=True) for weights in (batch.row_weights, batch.column_weights)]
+    return (
+        weight_slope(solution.f, prices[0], masses[1], epsilon),
+        weight_slope(solution.g, prices[1], masses[0], epsilon),
+    )
 
 
 def centred(potential: Tensor, weights: Tensor) -> Tensor:

@@ -11,12 +11,13 @@ from infot.ot.differentiation import Gradient
 from infot.ot.plan import Plan
 from infot.ot.problem import OTProblem
 from infot.ot.rebates import Composite
-from infot.ot.regularisers import Entropic
+from infot.ot.regularisers import Entropic, Scaled, unscaled
 from infot.ot.solvers.base import Solver
 from infot.ot.solvers.dual import SemiDual
 from infot.ot.solvers.nested import Nested
 from infot.ot.solvers.perturbed import PerturbedCostLoop
 from infot.ot.solvers.sinkhorn import Sinkhorn
+from infot.ot.solvers.unbalanced import UnbalancedSinkhorn
 from infot.ot.status import Status
 from infot.ot.structure import Structured
 
@@ -65,10 +66,17 @@ def solve(
     if on_failure not in ("warn", "raise", "return"):
         raise ProblemError(f"expected on_failure='warn', 'raise' or 'return', got {on_failure!r}")
     with torch.no_grad():
-        batch = problem.as_batch()
+        batch, factor = _without_factor(problem.as_batch())
         chosen = choose_solver(problem) if solver is None else solver
+        if (problem.rho is not None) > chosen.takes_rho:
+            raise ProblemError(
+                f"{type(chosen).__name__} keeps both marginals; use UnbalancedSinkhorn with rho"
+            )
         potential = _start(start, batch)
+        if potential is not None and factor is not None:
+            potential = potential / factor
         solution = chosen.solve(batch, tolerance=tolerance, max_steps=max_steps, start=potential)
+        solution = solution if factor is None else solution.times(factor)
     plan = Plan(problem, solution)
     if on_failure != "return" and plan.status is not Status.CONVERGED:
         _tell(plan, on_failure, tolerance)
@@ -88,14 +96,30 @@ def _tell(plan: Plan, on_failure: str, tolerance: float) -> None:
 
 def choose_solver(problem: OTProblem) -> Solver:
     """Return the solver that suits a problem's regulariser."""
-    regulariser = problem.regulariser
+    regulariser = unscaled(problem.regulariser)
     if isinstance(regulariser, Entropic):
-        return Sinkhorn()
+        return Sinkhorn() if problem.rho is None else UnbalancedSinkhorn()
+    if problem.rho is not None:
+        raise ProblemError(f"expected Entropic smoothing with rho, got {type(regulariser).__name__}")
     if isinstance(regulariser, Structured):
         return Nested() if regulariser.convex else PerturbedCostLoop()
     if isinstance(regulariser, Composite):
         return PerturbedCostLoop()
     return SemiDual()
+
+
+def _without_factor(batch: OTProblem) -> tuple[OTProblem, Tensor | None]:
+    """Return the problem at the cost over its regulariser's factor, ``(B, 1)``, whose plan is the same."""
+    factor = None
+    while isinstance(batch.regulariser, Scaled):
+        own = torch.as_tensor(batch.regulariser.factor).to(batch.cost).reshape(-1, 1)
+        own = own.expand(batch.cost.shape[0], 1)
+        prices = batch.marginal_prices
+        rho = None if prices is None else tuple(torch.as_tensor(price).to(own) / own for price in prices)
+        cost = batch.cost / own.unsqueeze(-1)
+        batch = batch.derived(cost=cost, regulariser=batch.regulariser.base, rho=rho)
+        factor = own if factor is None else factor * own
+    return batch, factor
 
 
 def _start(start: Plan | Tensor | None, batch: OTProblem) -> Tensor | None:

@@ -17,6 +17,7 @@ from infot.ot.rounding import round_to_marginals
 from infot.ot.solution import Solution
 from infot.ot.status import Status
 from infot.ot.structure import Blocks
+from infot.ot.unbalanced import departure, target
 
 __all__ = ["Plan"]
 
@@ -127,15 +128,26 @@ class Plan:
         """Return the plan's own row and column masses."""
         return self._out(self._matrix.sum(-1)), self._out(self._matrix.sum(-2))
 
+    def _targets(self) -> tuple[Tensor, Tensor]:
+        """Return the marginals that the plan should have: the weights, or what the potentials ask at the price rho."""
+        a, b, prices = self._batch.row_weights, self._batch.column_weights, self._batch.marginal_prices
+        if prices is None:
+            return a, b
+        return target(self.solution.f, a, prices[0]), target(self.solution.g, b, prices[1])
+
     @cached_property
     def _marginal_error(self) -> Tensor:
-        rows = (self._matrix.sum(-1) - self._batch.row_weights).abs().sum(-1)
-        columns = (self._matrix.sum(-2) - self._batch.column_weights).abs().sum(-1)
+        rows, columns = self._targets()
+        rows = (self._matrix.sum(-1) - rows).abs().sum(-1)
+        columns = (self._matrix.sum(-2) - columns).abs().sum(-1)
         return torch.maximum(rows, columns)
 
     @property
     def marginal_error(self) -> Float[Tensor, "*batch"]:
-        """L1 distance between the plan's marginals and the weights, the larger side."""
+        """L1 distance between the plan's marginals and what they should be, the larger side.
+
+        They should be the weights, and with ``rho`` what the potentials ask for: ``a exp(-f / rho_a)``.
+        """
         return self._out(self._marginal_error)
 
     @property
@@ -146,10 +158,13 @@ class Plan:
     @property
     def primal_value(self) -> Float[Tensor, "*batch"]:
         """``<C, pi> + Omega(pi)`` of this plan; at least :attr:`value` up to what the marginals miss."""
-        charge = self._batch.regulariser.value(self._density, self._batch.row_weights)
-        total = (self._matrix * self._batch.cost).sum((-2, -1)) + (self._batch.column_weights * charge).sum(
-            -1
-        )
+        batch = self._batch
+        charge = batch.regulariser.value(self._density, batch.row_weights)
+        total = (self._matrix * batch.cost).sum((-2, -1)) + (batch.column_weights * charge).sum(-1)
+        prices = batch.marginal_prices
+        if prices is not None:
+            total = total + departure(self._matrix.sum(-1), batch.row_weights, prices[0])
+            total = total + departure(self._matrix.sum(-2), batch.column_weights, prices[1])
         return self._out(total)
 
     def _blocks(self) -> Blocks:
@@ -163,6 +178,10 @@ class Plan:
     def _code_masses(self) -> Tensor:
         blocks, matrix = self._blocks(), self._matrix
         return matrix.reshape(matrix.shape[0], blocks.n_codes, blocks.n_noise, -1).sum(2)
+
+    def _code_weights(self) -> Tensor:
+        blocks = self._blocks()
+        return self._batch.row_weights.reshape(-1, blocks.n_codes, blocks.n_noise).sum(-1)
 
     @cached_property
     def _code_density(self) -> Tensor:
@@ -184,8 +203,7 @@ class Plan:
         if block != "code":
             raise ProblemError(f"expected the block 'code' or 'latent', got {block!r}")
         masses = self._code_masses
-        weights = batch.row_weights.reshape(*masses.shape[:2], -1).sum(-1)
-        return dependence(masses, weights, batch.column_weights)
+        return dependence(masses, self._code_weights(), batch.column_weights)
 
     def mutual_information(self, block: str = "code") -> Float[Tensor, "*batch"]:
         """Return the information in nats that the code, or the whole latent, carries about the data."""
@@ -231,18 +249,25 @@ class Plan:
         return self._out(self._matrix > threshold * columns)
 
     def coupled_codes(self, threshold: float = 1e-3) -> Float[Tensor, "*batch"]:
-        """Return the share of (code, datum) pairs that are coupled: how sparse the plan is in the code."""
+        """Return the share of (code, datum) pairs with weight that are coupled: how sparse the plan is in the code."""
         columns = self._batch.column_weights.unsqueeze(-2)
         coupled = self._code_masses > threshold * columns
-        return self._out(coupled.to(self.solution.f.dtype).mean((-2, -1)))
+        present = (columns > 0) & (self._code_weights() > 0).unsqueeze(-1)
+        return self._out((coupled & present).sum((-2, -1)) / present.sum((-2, -1)).to(self.solution.f.dtype))
 
     def entropy(self) -> Float[Tensor, "*batch"]:
         """Return ``-sum pi log pi`` in nats."""
         return self._out(-(self._matrix * safe_log(self._matrix)).sum((-2, -1)))
 
     def round(self) -> Float[Tensor, "*batch n m"]:
-        """Return the plan as a matrix with exact marginals, moved no farther than twice the marginal error."""
+        """Return the plan as a matrix with exact marginals, moved no farther than twice the marginal error.
+
+        Raises:
+            ProblemError: if the marginals have a price, so that there is nothing to round to.
+        """
         batch = self._batch
+        if batch.rho is not None:
+            raise ProblemError("expected kept marginals to round to, got a problem with rho")
         return self._out(round_to_marginals(self._matrix, batch.row_weights, batch.column_weights))
 
     def perturbed_cost(self) -> Float[Tensor, "*batch n m"]:

@@ -12,8 +12,11 @@ from torch import Tensor
 from infot.errors import ProblemError
 from infot.numerics import to_loop
 from infot.ot.costs import Cost, SquaredEuclidean
-from infot.ot.regularisers import Regulariser
+from infot.ot.padding import filled_cost, masked_weights
+from infot.ot.regularisers import Regulariser, unscaled
+from infot.ot.relative import Relative
 from infot.ot.structure import Blocks, Structured
+from infot.ot.unbalanced import Price, Rho, check_rho
 
 __all__ = ["OTProblem"]
 
@@ -27,13 +30,18 @@ class OTProblem:
     Args:
         cost: ``(n, m)``, or ``(B, n, m)`` for B problems at once; finite floating-point numbers. May require
             gradients: solves look at its values only.
-        regulariser: What smooths the plan.
+        regulariser: What smooths the plan; inside :class:`Relative`, with prices in multiples of the mean cost.
         a: Weights of the rows, ``(n,)`` or ``(B, n)``, non-negative with sum one; uniform if left out.
         b: Weights of the columns, ``(m,)`` or ``(B, m)``; likewise.
         blocks: Layout of the rows for the diagnostics of plans that are not structured themselves.
+        rho: Price of a nat by which the plan's marginals leave the weights, one number or one a side, in units of
+            cost; infinite keeps a marginal. With a finite one the weights may have any positive sum.
+        row_mask: Which rows are present, ``(n,)`` or ``(B, n)``; the others are padding: without weight, their costs
+            never looked at. All if left out.
+        column_mask: Which columns are present, ``(m,)`` or ``(B, m)``; likewise.
 
     Raises:
-        ProblemError: if shapes, weights or costs form no problem.
+        ProblemError: if shapes, weights, masks, prices or costs form no problem.
 
     Example:
         >>> from infot import ot
@@ -47,19 +55,32 @@ class OTProblem:
     a: Tensor | None = None
     b: Tensor | None = None
     blocks: Blocks | None = None
+    rho: Rho = None
+    row_mask: Tensor | None = None
+    column_mask: Tensor | None = None
 
     def __post_init__(self) -> None:
-        """Check everything once and fill in uniform weights."""
+        """Check everything once and fill in weights, costs of padding and relative prices."""
         _check_form(self.cost)
+        n, m = self.cost.shape[-2:]
+        fill = object.__setattr__
+        fill(self, "cost", filled_cost(self.cost, self.row_mask, self.column_mask))
         if not math.isfinite(self.mean_cost) and not bool(torch.isfinite(self.cost).all()):
             raise ProblemError(
                 "expected finite costs, got NaN or Inf; check the points or features they come from"
             )
-        n, m = self.cost.shape[-2:]
-        object.__setattr__(self, "a", _weights(self.a, "a", n, self.cost))
-        object.__setattr__(self, "b", _weights(self.b, "b", m, self.cost))
-        if self.blocks is None and isinstance(self.regulariser, Structured):
-            object.__setattr__(self, "blocks", self.regulariser.blocks)
+        fill(self, "rho", check_rho(self.rho))
+        a, b = (
+            masked_weights(w, mask, self.cost)
+            for w, mask in ((self.a, self.row_mask), (self.b, self.column_mask))
+        )
+        fill(self, "a", _weights(a, "a", n, self.cost, self.rho is None))
+        fill(self, "b", _weights(b, "b", m, self.cost, self.rho is None))
+        if isinstance(self.regulariser, Relative):
+            fill(self, "regulariser", self.regulariser.at(self.cost, self.row_weights, self.column_weights))
+        base = unscaled(self.regulariser)
+        if self.blocks is None and isinstance(base, Structured):
+            fill(self, "blocks", base.blocks)
         if self.blocks is not None and self.blocks.n_rows != n:
             raise ProblemError(
                 f"expected {self.blocks.n_rows} rows for blocks {self.blocks.code}, got a cost with {n}; "
@@ -74,13 +95,19 @@ class OTProblem:
         *,
         regulariser: Regulariser,
         cost: Cost | None = None,
-        a: Tensor | None = None,
-        b: Tensor | None = None,
-        blocks: Blocks | None = None,
+        **fields: Any,
     ) -> "OTProblem":
-        """Make the problem between two clouds, with the squared Euclidean cost unless another is given."""
+        """Make the problem between two clouds, with the squared Euclidean cost unless another is given.
+
+        Args:
+            x: Points of the rows, ``(n, d)`` or ``(B, n, d)``.
+            y: Points of the columns.
+            regulariser: What smooths the plan.
+            cost: Ground cost.
+            **fields: Other fields of the problem: weights, masks, blocks, ``rho``.
+        """
         matrix = (SquaredEuclidean() if cost is None else cost)(x, y)
-        return cls(cost=matrix, regulariser=regulariser, a=a, b=b, blocks=blocks)
+        return cls(cost=matrix, regulariser=regulariser, **fields)
 
     @property
     def batched(self) -> bool:
@@ -97,10 +124,14 @@ class OTProblem:
     def on_graph(self) -> "OTProblem":
         """Return the problem with a batch axis on every array, from which gradients flow to the arrays as given.
 
-        Weights live on the simplex, so only their proportions matter: their gradients come out centred.
+        Weights live on the simplex, so only their proportions matter: their gradients come out centred. With ``rho``
+        they may have any sum, and their gradients are those of free numbers.
         """
         cost = self.cost.reshape(-1, *self.cost.shape[-2:])
-        a, b = (_proportions(w).expand(cost.shape[0], -1) for w in (self.row_weights, self.column_weights))
+        weights = [self.row_weights, self.column_weights]
+        if self.rho is None:
+            weights = [_proportions(w) for w in weights]
+        a, b = (w.expand(cost.shape[0], -1) for w in weights)
         return self.derived(cost=cost, a=a, b=b)
 
     def derived(self, **changes: Any) -> "OTProblem":
@@ -116,6 +147,12 @@ class OTProblem:
     def mean_cost(self) -> float:
         """The mean of all costs: one pass, which is also the check that they are finite."""
         return float(self.cost.detach().mean())
+
+    @property
+    def marginal_prices(self) -> tuple[Price, Price] | None:
+        """The prices of leaving the two marginals, or None where both are kept."""
+        assert self.rho is None or isinstance(self.rho, tuple)
+        return self.rho
 
     @property
     def row_weights(self) -> Float[Tensor, "*batch n"]:
@@ -148,7 +185,7 @@ def _check_form(cost: Tensor) -> None:
         )
 
 
-def _weights(weights: Tensor | None, name: str, size: int, cost: Tensor) -> Tensor:
+def _weights(weights: Tensor | None, name: str, size: int, cost: Tensor, sum_one: bool) -> Tensor:
     if weights is None:
         return torch.full((size,), 1 / size, dtype=cost.dtype, device=cost.device)
     allowed = [(size,)] if cost.ndim == 2 else [(size,), (cost.shape[0], size)]
@@ -161,10 +198,16 @@ def _weights(weights: Tensor | None, name: str, size: int, cost: Tensor) -> Tens
             f"expected floating-point {name}, got {weights.dtype}; divide the counts by their sum"
         )
     held = to_loop(weights)
-    smallest, excess = float(held.min()), float(abs(held.sum(-1) - 1).max())
-    if not (smallest >= 0 and excess <= _MASS_TOLERANCE):
-        raise ProblemError(
-            f"expected {name} to be non-negative with sum 1, got minimum {smallest:.3g} and a sum that is "
-            f"{excess:.3g} away; divide it by its sum"
-        )
+    smallest, masses = float(held.min()), held.sum(-1)
+    _check_masses(name, smallest, float(masses.min()), float(masses.max()), sum_one)
     return weights.to(dtype=cost.dtype, device=cost.device)
+
+
+def _check_masses(name: str, smallest: float, least: float, most: float, sum_one: bool) -> None:
+    low, high = (1 - _MASS_TOLERANCE, 1 + _MASS_TOLERANCE) if sum_one else (math.ulp(0.0), math.inf)
+    if not (smallest >= 0 and low <= least and most <= high and math.isfinite(most)):
+        wanted = "sum 1" if sum_one else "a positive, finite sum"
+        raise ProblemError(
+            f"expected {name} to be non-negative with {wanted}, got minimum {smallest:.3g} and sums from "
+            f"{least:.6g} to {most:.6g}{'; divide it by its sum' if sum_one else ''}"
+        )

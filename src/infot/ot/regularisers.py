@@ -16,7 +16,7 @@ from torch import Tensor
 from infot.errors import ProblemError
 from infot.numerics import safe_log, weighted_logsumexp
 
-__all__ = ["Entropic", "Regulariser"]
+__all__ = ["Entropic", "Regulariser", "Scaled", "price", "unscaled"]
 
 _BISECTIONS = 80
 
@@ -56,6 +56,10 @@ class Regulariser(ABC):
             above = self._mass(score, middle, a) > 1
             low, high = torch.where(above, low, middle), torch.where(above, middle, high)
         return (low + high) / 2
+
+    def times(self, factor: float) -> "Regulariser":
+        """Return the regulariser with every price multiplied by a positive factor."""
+        return Scaled(self, factor)
 
     def _mass(self, score: Tensor, g: Tensor, a: Tensor) -> Tensor:
         return (a.unsqueeze(-1) * self.density(score + g.unsqueeze(-2), a)).sum(-2)
@@ -103,3 +107,75 @@ class Entropic(Regulariser):
     def potential(self, score: Tensor, a: Tensor) -> Tensor:
         """Return ``-epsilon log E_a exp(score / epsilon)``."""
         return -self.epsilon * weighted_logsumexp(score / self.epsilon, a.unsqueeze(-1), dim=-2)
+
+    def times(self, factor: float) -> "Entropic":
+        """Return the smoothing at ``factor * epsilon``."""
+        return Entropic(self.epsilon * factor)
+
+
+@dataclass(frozen=True, eq=False)
+class Scaled(Regulariser):
+    """A regulariser times a factor: ``factor * omega(d)``, ``factor * omega*(s / factor)``, ``density(s / factor)``.
+
+    Solved as the problem of the base at the cost divided by the factor, so every solver of the base takes it.
+
+    Args:
+        base: What is scaled.
+        factor: By how much, positive; a tensor ``(B,)`` for one factor an item of a batch.
+    """
+
+    base: Regulariser
+    factor: float | Float[Tensor, " B"]
+
+    def __post_init__(self) -> None:
+        """Refuse factors that undo convexity."""
+        factor = torch.as_tensor(self.factor)
+        if not bool(((factor > 0) & factor.isfinite()).all()):
+            raise ProblemError(f"expected a positive, finite factor, got {self.factor}")
+
+    def over(self, x: Tensor) -> Tensor | float:
+        """Return the factor in a shape that broadcasts against an array with a batch axis."""
+        if not isinstance(self.factor, Tensor):
+            return self.factor
+        return self.factor.to(x).reshape(-1, *[1] * (x.ndim - 1))
+
+    def value(self, density: Tensor, a: Tensor) -> Tensor:
+        """Return ``factor * omega(d)`` of every column."""
+        charge = self.base.value(density, a)
+        return self.over(charge) * charge
+
+    def conjugate(self, slack: Tensor, a: Tensor) -> Tensor:
+        """Return ``factor * omega*(s / factor)`` of every column."""
+        conjugate = self.base.conjugate(slack / self.over(slack), a)
+        return self.over(conjugate) * conjugate
+
+    def density(self, slack: Tensor, a: Tensor) -> Tensor:
+        """Return the base's density at ``s / factor``."""
+        return self.base.density(slack / self.over(slack), a)
+
+    def potential(self, score: Tensor, a: Tensor) -> Tensor:
+        """Return ``factor * g`` of the base at ``score / factor``."""
+        potential = self.base.potential(score / self.over(score), a)
+        return self.over(potential) * potential
+
+
+def unscaled(regulariser: Regulariser) -> Regulariser:
+    """Return what is left of a regulariser without factors."""
+    while isinstance(regulariser, Scaled):
+        regulariser = regulariser.base
+    return regulariser
+
+
+def price(regulariser: Regulariser, like: Float[Tensor, "*batch n"]) -> float | Tensor:
+    """Return the epsilon of an entropic regulariser, with its factors, in a shape that broadcasts against ``like``.
+
+    Raises:
+        ProblemError: if the regulariser is not entropic.
+    """
+    base = unscaled(regulariser)
+    if not isinstance(base, Entropic):
+        raise ProblemError(f"{type(base).__name__} has no epsilon; only entropic plans have one")
+    total: float | Tensor = base.epsilon
+    while isinstance(regulariser, Scaled):
+        total, regulariser = total * regulariser.over(like), regulariser.base
+    return total

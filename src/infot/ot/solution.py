@@ -1,6 +1,6 @@
 """What a solver hands back: potentials, value and why it ended."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -35,3 +35,14 @@ class Solution:
     perturbation: Float[Tensor, "B K m"] | None = None
     row_scale: Float[Tensor, "B n"] | None = None
     factors: tuple[Tensor, Tensor, Tensor] | None = None
+
+    def times(self, factor: Float[Tensor, "B 1"]) -> "Solution":
+        """Return the solution of the problem whose cost and prices are ``factor`` times as large: the same plan."""
+        perturbation = self.perturbation
+        return replace(
+            self,
+            f=self.f * factor,
+            g=self.g * factor,
+            value=self.value * factor.squeeze(-1),
+            perturbation=None if perturbation is None else perturbation * factor.unsqueeze(-1),
+        )

@@ -10,7 +10,7 @@ from infot.errors import ProblemError
 from infot.ot.regularisers import Regulariser
 from infot.ot.structure import Blocks
 
-__all__ = ["Cardinality", "GroupLasso", "Pointwise", "Quadratic", "Scaled"]
+__all__ = ["Cardinality", "GroupLasso", "Pointwise", "Quadratic"]
 
 _BISECTIONS = 100
 
@@ -156,40 +156,6 @@ class Cardinality(Regulariser):
     def density(self, slack: Tensor, a: Tensor) -> Tensor:
         """Return ``max(s, 0) / gamma`` on the kept latents."""
         return self._kept(slack, a) / self.gamma
-
-
-@dataclass(frozen=True)
-class Scaled(Regulariser):
-    """A regulariser times a factor: ``factor * omega(d)``, ``factor * omega*(s / factor)``, ``density(s / factor)``.
-
-    Args:
-        base: What is scaled.
-        factor: By how much, positive.
-    """
-
-    base: Regulariser
-    factor: float
-
-    def __post_init__(self) -> None:
-        """Refuse factors that undo convexity."""
-        if not 0 < self.factor < float("inf"):
-            raise ProblemError(f"expected a positive, finite factor, got {self.factor}")
-
-    def value(self, density: Tensor, a: Tensor) -> Tensor:
-        """Return ``factor * omega(d)`` of every column."""
-        return self.factor * self.base.value(density, a)
-
-    def conjugate(self, slack: Tensor, a: Tensor) -> Tensor:
-        """Return ``factor * omega*(s / factor)`` of every column."""
-        return self.factor * self.base.conjugate(slack / self.factor, a)
-
-    def density(self, slack: Tensor, a: Tensor) -> Tensor:
-        """Return the base's density at ``s / factor``."""
-        return self.base.density(slack / self.factor, a)
-
-    def potential(self, score: Tensor, a: Tensor) -> Tensor:
-        """Return ``factor * g`` of the base at ``score / factor``."""
-        return self.factor * self.base.potential(score / self.factor, a)
 
 
 @dataclass(frozen=True)

@@ -25,10 +25,14 @@ def differentiable_problem(problem: OTProblem) -> OTProblem:
     """Return the problem with batch axes and its graph, after checking that its condition can be differentiated.
 
     Raises:
-        ProblemError: if the regulariser is not entropic or structured with prices above zero, or a code weighs
-            nothing: how its plan splits over the noise then depends on how its weight grows.
+        ProblemError: if marginals have a price, the regulariser is not entropic or structured with prices above zero,
+            or a code weighs nothing: how its plan splits over the noise then depends on how its weight grows.
     """
     regulariser, batch = problem.regulariser, problem.on_graph()
+    if problem.rho is not None:
+        raise ProblemError(
+            "gradients of plans need kept marginals, got a problem with rho; its value has Envelope"
+        )
     if not isinstance(regulariser, Entropic | Structured) or (
         isinstance(regulariser, Structured) and not regulariser.convex
     ):

@@ -202,6 +202,11 @@ class Structured(Regulariser):
         """Whether the nested soft minimum applies: every price above zero."""
         return min(self.epsilons_code) > 0
 
+    def times(self, factor: float) -> "Structured":
+        """Return the regulariser with every price multiplied by ``factor``."""
+        prices = tuple(factor * price for price in self.epsilons_code)
+        return Structured(self.base.times(factor), self.blocks, prices)
+
     def value(self, density: Tensor, a: Tensor) -> Tensor:
         """Return the charge of every column, with the unit-mass terms that make it zero at density one."""
         nest = Nest.of(self, a)

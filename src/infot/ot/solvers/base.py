@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -17,7 +18,13 @@ __all__ = ["Solver", "finish", "first_steps", "row_masses", "statuses_of"]
 
 
 class Solver(ABC):
-    """A frozen record of settings that turns a problem into a solution."""
+    """A frozen record of settings that turns a problem into a solution.
+
+    Attributes:
+        takes_rho: Whether it solves problems whose marginals have a price.
+    """
+
+    takes_rho: ClassVar[bool] = False
 
     @abstractmethod
     def solve(

@@ -1,0 +1,73 @@
+"""Marginals at a price: ``rho_a KL(pi 1 | a) + rho_b KL(pi^T 1 | b)`` in place of equalities.
+
+Here ``KL(p | q) = sum p log(p / q) - p + q``. At the optimum the marginals are ``a exp(-f / rho_a)`` and
+``b exp(-g / rho_b)`` (Chizat, Peyre, Schmitzer, Vialard, arXiv 1607.05816), and the dual is
+``sum a phi_a(f) + sum b phi_b(g) - epsilon sum a b (exp((f + g - C) / epsilon) - 1)`` with
+``phi(f) = -rho (exp(-f / rho) - 1)``, which is ``f`` at infinite rho.
+"""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from infot.errors import ProblemError
+from infot.numerics import safe_log
+
+__all__ = ["Price", "Rho", "check_rho", "departure", "gain", "target", "weight_slope"]
+
+Price = float | Tensor
+Rho = float | tuple[Price, Price] | None
+
+
+def check_rho(rho: Rho) -> tuple[Price, Price] | None:
+    """Return the prices of the two sides, or None where both marginals are kept.
+
+    Raises:
+        ProblemError: if a price is not positive.
+    """
+    if rho is None:
+        return None
+    pair = rho if isinstance(rho, tuple) else (rho, rho)
+    if len(pair) != 2 or not all(price > 0 for price in pair):
+        raise ProblemError(
+            f"expected a positive rho, or a pair of them, in units of cost, got {rho}; infinite keeps a marginal"
+        )
+    return None if all(price == math.inf for price in pair) else pair
+
+
+def _column(price: Price, like: Tensor) -> Tensor:
+    """Return a price as an array that broadcasts against ``(B, n)``."""
+    return torch.as_tensor(price, dtype=like.dtype, device=like.device).reshape(-1, 1)
+
+
+def target(f: Float[Tensor, "B n"], a: Float[Tensor, "B n"], rho: Price) -> Float[Tensor, "B n"]:
+    """Return the marginal that a potential asks for, ``a exp(-f / rho)``."""
+    return a * torch.exp(-f / _column(rho, f))
+
+
+def gain(f: Float[Tensor, "B n"], rho: Price) -> Float[Tensor, "B n"]:
+    """Return ``phi(f) = -rho (exp(-f / rho) - 1)``, and ``f`` where rho is infinite."""
+    price = _column(rho, f)
+    finite = torch.where(price.isfinite(), price, 1.0)
+    return torch.where(price.isfinite(), -finite * torch.expm1(-f / finite), f)
+
+
+def departure(masses: Float[Tensor, "B n"], a: Float[Tensor, "B n"], rho: Price) -> Float[Tensor, " B"]:
+    """Return ``rho KL(masses | a)``; nothing where rho is infinite, for then the marginal error tells."""
+    price = _column(rho, masses)
+    terms = masses * (safe_log(masses) - safe_log(a)) - masses + a
+    return torch.where(price.isfinite(), price, 0.0).squeeze(-1) * torch.where(a > 0, terms, 0.0).sum(-1)
+
+
+def weight_slope(
+    f: Float[Tensor, "*batch n"], rho: Price, other_mass: Float[Tensor, "*any 1"], epsilon: Price
+) -> Float[Tensor, "*batch n"]:
+    """Return the derivative of the optimal value in the weights of a side, by the envelope theorem.
+
+    ``phi(f) - epsilon (exp(-f / rho) - total weight of the other side)``.
+    """
+    held = f.unsqueeze(0) if f.ndim == 1 else f
+    slope = gain(held, rho) - epsilon * (torch.exp(-held / _column(rho, held)) - other_mass)
+    return slope.reshape(f.shape)
