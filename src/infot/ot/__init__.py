@@ -22,7 +22,21 @@ from infot.ot.costs import (
     squared_euclidean,
 )
 from infot.ot.differentiation import Envelope, Gradient, transport_value
-from infot.ot.divergences import sinkhorn_divergence
+from infot.ot.discrepancies import (
+    EnergyKernel,
+    Estimate,
+    GaussianKernel,
+    Kernel,
+    LaplaceKernel,
+    energy_distance,
+    mmd_squared,
+)
+from infot.ot.divergences import (
+    SelfTerm,
+    SinkhornDivergenceTo,
+    sinkhorn_divergence,
+    structured_divergence,
+)
 from infot.ot.entry import balanced_assignment, choose_solver, solve
 from infot.ot.implicit import Implicit
 from infot.ot.padding import Padded, pad_costs
@@ -34,6 +48,7 @@ from infot.ot.regularisers import Entropic, Regulariser, Scaled
 from infot.ot.relative import Relative, mean_cost
 from infot.ot.relaxed import relaxed_frequencies
 from infot.ot.schedules import Constant, Geometric, Linear, Schedule
+from infot.ot.sliced import sliced_wasserstein, wasserstein_1d
 from infot.ot.solution import Solution
 from infot.ot.solvers.approach import Approach
 from infot.ot.solvers.base import Solver
@@ -57,14 +72,19 @@ __all__ = [
     "Constant",
     "Cosine",
     "Cost",
+    "EnergyKernel",
     "Entropic",
     "Envelope",
+    "Estimate",
     "FeatureCost",
+    "GaussianKernel",
     "Geometric",
     "Gradient",
     "GroupLasso",
     "Implicit",
     "Information",
+    "Kernel",
+    "LaplaceKernel",
     "Linear",
     "Lp",
     "Nested",
@@ -83,8 +103,10 @@ __all__ = [
     "Rho",
     "Scaled",
     "Schedule",
+    "SelfTerm",
     "SemiDual",
     "Sinkhorn",
+    "SinkhornDivergenceTo",
     "Solution",
     "Solver",
     "SquaredEuclidean",
@@ -98,13 +120,18 @@ __all__ = [
     "code_posterior",
     "conventions",
     "coupling_of_latents",
+    "energy_distance",
     "latent_posterior",
     "mean_cost",
+    "mmd_squared",
     "pad_costs",
     "relaxed_frequencies",
     "sinkhorn_divergence",
+    "sliced_wasserstein",
     "solve",
     "squared_euclidean",
+    "structured_divergence",
     "transport_map",
     "transport_value",
+    "wasserstein_1d",
 ]

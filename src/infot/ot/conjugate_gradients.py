@@ -48,8 +48,9 @@ def conjugate_gradients(
     residual = project(right)
     x, direction = torch.zeros_like(residual), residual
     energy = residual.square().sum(-1, keepdim=True)
-    # An all-zero right-hand side is solved by zero, so its scale may be anything positive.
-    scale = torch.where(energy > 0, energy, 1.0)
+    # The scale is that before the projection, which leaves rounding of this size; zero is solved by zero.
+    whole = right.square().sum(-1, keepdim=True)
+    scale = torch.where(whole > 0, whole, 1.0)
     for _ in range(max_steps):
         active = energy > tolerance**2 * scale
         if not bool(active.any()):

@@ -16,7 +16,15 @@ from infot.ot.stationarity import Stationarity
 from infot.ot.structure import Structured
 from infot.ot.unbalanced import Price, weight_slope
 
-__all__ = ["Envelope", "Gradient", "attach_potential", "centred", "transport_value"]
+__all__ = [
+    "ENVELOPE",
+    "Envelope",
+    "Gradient",
+    "attach_potential",
+    "centred",
+    "transport_value",
+    "weight_slopes",
+]
 
 
 class Gradient(ABC):
@@ -50,6 +58,9 @@ class Envelope(Gradient):
         return replace(plan, solution=replace(plan.solution, value=_value(plan, batch)))
 
 
+ENVELOPE = Envelope()
+
+
 def transport_value(plan: Plan) -> Float[Tensor, "*batch"]:
     """Return the optimal value of a plan's problem, differentiable in its cost and weights (see :class:`Envelope`).
 
@@ -64,7 +75,7 @@ def transport_value(plan: Plan) -> Float[Tensor, "*batch"]:
         >>> bool(torch.equal(cost.grad, plan.matrix()))
         True
     """
-    return Envelope().attach(plan).value
+    return ENVELOPE.attach(plan).value
 
 
 class _Value(torch.autograd.Function):
@@ -89,13 +100,13 @@ class _Value(torch.autograd.Function):
 
 def _value(plan: Plan, batch: OTProblem) -> Float[Tensor, " B"]:
     a, b = batch.row_weights, batch.column_weights
-    slopes = _weight_slopes(plan) if a.requires_grad or b.requires_grad else (a, b)
+    slopes = weight_slopes(plan) if a.requires_grad or b.requires_grad else (a, b)
     value = _Value.apply(plan.solution.value, batch.cost, a, b, plan._matrix, *slopes)
     assert isinstance(value, Tensor)
     return value
 
 
-def _weight_slopes(plan: Plan) -> tuple[Float[Tensor, "B n"], Float[Tensor, "B m"]]:
+def weight_slopes(plan: Plan) -> tuple[Float[Tensor, "B n"], Float[Tensor, "B m"]]:
     """Return the derivative of the value in the weights, up to constants.
 
     It is that of the Lagrangian at the density ``d`` held: ``E_b[d (C - g)] + E_b[d omega / d a]`` for rows and

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from infot.ot.differentiation import centred
+from infot.ot.differentiation import centred, weight_slopes
 from infot.ot.plan import Plan
 
 __all__ = ["cost_matrix", "euclidean_value"]
@@ -54,10 +54,10 @@ class _Euclidean(torch.autograd.Function):
         if ctx.needs_input_grad[1]:
             columns = plan.apply_transposed(torch.ones_like(x[..., :1]))
             for_y = 2 * scale * (y * columns - plan.apply_transposed(x))
-        if ctx.needs_input_grad[2]:
-            for_a = _summed(grad[..., None] * centred(plan.f, a), a)
-        if ctx.needs_input_grad[3]:
-            for_b = _summed(grad[..., None] * centred(plan.g, b), b)
+        if ctx.needs_input_grad[2] or ctx.needs_input_grad[3]:
+            slope_a, slope_b = (plan._out(slope) for slope in weight_slopes(plan))
+            for_a = _summed(grad[..., None] * centred(slope_a, a), a)
+            for_b = _summed(grad[..., None] * centred(slope_b, b), b)
         return for_x, for_y, for_a, for_b, None
 
 

@@ -6,7 +6,7 @@ a nested soft minimum (method, sections 2 to 4).
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -206,6 +206,18 @@ class Structured(Regulariser):
         """Return the regulariser with every price multiplied by ``factor``."""
         prices = tuple(factor * price for price in self.epsilons_code)
         return Structured(self.base.times(factor), self.blocks, prices)
+
+    def with_share(self, share: float) -> "Structured":
+        """Return the regulariser with only a share of the rebates: 0 makes every block as dear as the noise.
+
+        Example:
+            >>> Structured(Entropic(2.0), Blocks(code=(2, 3)), epsilon_code=1.0).with_share(0.5).epsilons_code
+            (1.5,)
+        """
+        full = self.base.epsilon
+        return replace(
+            self, epsilon_code=tuple(full - share * (full - price) for price in self.epsilons_code)
+        )
 
     def value(self, density: Tensor, a: Tensor) -> Tensor:
         """Return the charge of every column, with the unit-mass terms that make it zero at density one."""
