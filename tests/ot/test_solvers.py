@@ -23,6 +23,16 @@ class TestPlainSinkhorn(TestSinkhorn):
         return ot.Sinkhorn(ot.Approach(memory=0))
 
 
+class TestNewton(TestSinkhorn):
+    def solver(self) -> ot.Solver:
+        return ot.Newton()
+
+
+class TestTruncatedNewton(TestSinkhorn):
+    def solver(self) -> ot.Solver:
+        return ot.Newton(dense_up_to=0)
+
+
 class TestNested(_Structured):
     def solver(self) -> ot.Solver:
         return ot.Nested()

@@ -54,6 +54,7 @@ from infot.ot.solvers.approach import Approach
 from infot.ot.solvers.base import Solver
 from infot.ot.solvers.dual import SemiDual
 from infot.ot.solvers.nested import Nested
+from infot.ot.solvers.newton import Newton
 from infot.ot.solvers.perturbed import PerturbedCostLoop
 from infot.ot.solvers.sinkhorn import Sinkhorn, SymmetricSinkhorn
 from infot.ot.solvers.unbalanced import UnbalancedSinkhorn
@@ -88,6 +89,7 @@ __all__ = [
     "Linear",
     "Lp",
     "Nested",
+    "Newton",
     "OTProblem",
     "OnCoordinates",
     "Padded",

@@ -15,6 +15,7 @@ from infot.ot.regularisers import Entropic, Scaled, unscaled
 from infot.ot.solvers.base import Solver
 from infot.ot.solvers.dual import SemiDual
 from infot.ot.solvers.nested import Nested
+from infot.ot.solvers.newton import Newton
 from infot.ot.solvers.perturbed import PerturbedCostLoop
 from infot.ot.solvers.sinkhorn import Sinkhorn
 from infot.ot.solvers.unbalanced import UnbalancedSinkhorn
@@ -22,6 +23,9 @@ from infot.ot.status import Status
 from infot.ot.structure import Structured
 
 __all__ = ["balanced_assignment", "choose_solver", "solve"]
+
+_NEWTON_EPSILON = 5e-3  # relative to the mean cost
+_NEWTON_TOLERANCE, _NEWTON_ROWS = 1e-4, 384
 
 
 def solve(
@@ -67,7 +71,7 @@ def solve(
         raise ProblemError(f"expected on_failure='warn', 'raise' or 'return', got {on_failure!r}")
     with torch.no_grad():
         batch, factor = _without_factor(problem.as_batch())
-        chosen = choose_solver(problem) if solver is None else solver
+        chosen = choose_solver(problem, tolerance) if solver is None else solver
         if (problem.rho is not None) > chosen.takes_rho:
             raise ProblemError(
                 f"{type(chosen).__name__} keeps both marginals; use UnbalancedSinkhorn with rho"
@@ -94,11 +98,13 @@ def _tell(plan: Plan, on_failure: str, tolerance: float) -> None:
     warnings.warn(message, ConvergenceWarning, stacklevel=3)
 
 
-def choose_solver(problem: OTProblem) -> Solver:
-    """Return the solver that suits a problem's regulariser."""
+def choose_solver(problem: OTProblem, tolerance: float = 1e-4) -> Solver:
+    """Return the solver that suits a problem's regulariser, marginals, epsilon and tolerance."""
     regulariser = unscaled(problem.regulariser)
     if isinstance(regulariser, Entropic):
-        return Sinkhorn() if problem.rho is None else UnbalancedSinkhorn()
+        if problem.rho is not None:
+            return UnbalancedSinkhorn()
+        return Newton() if _suits_newton(problem, tolerance) else Sinkhorn()
     if problem.rho is not None:
         raise ProblemError(f"expected Entropic smoothing with rho, got {type(regulariser).__name__}")
     if isinstance(regulariser, Structured):
@@ -106,6 +112,15 @@ def choose_solver(problem: OTProblem) -> Solver:
     if isinstance(regulariser, Composite):
         return PerturbedCostLoop()
     return SemiDual()
+
+
+def _suits_newton(problem: OTProblem, tolerance: float) -> bool:
+    """Say whether Newton's method beats Sinkhorn's on the CPU (``benchmarks/ot_newton.py``)."""
+    if problem.cost.device.type != "cpu" or not isinstance(problem.regulariser, Entropic):
+        return False
+    small = problem.regulariser.epsilon <= _NEWTON_EPSILON * problem.mean_cost
+    few = not problem.batched and problem.cost.shape[-2] <= _NEWTON_ROWS
+    return small and (few or tolerance < _NEWTON_TOLERANCE)
 
 
 def _without_factor(batch: OTProblem) -> tuple[OTProblem, Tensor | None]:
