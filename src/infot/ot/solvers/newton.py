@@ -106,7 +106,7 @@ class Newton(Solver):
         )
         rows, columns = a > 0, b > 0
         inside = _Item(cost[np.ix_(rows, columns)], a[rows], b[columns], problem.regulariser.epsilon)
-        left = max(1, max_steps - int(near.n_steps[item]))
+        left = max_steps - int(near.n_steps[item])
         f, error, steps, otherwise = inside.climb(f[rows], tolerance, left, self.dense_up_to)
         now = inside.at(f)
         # rows exact: the plan's rows are scaled to a, and f with them
