@@ -40,3 +40,14 @@ def test_state_round_trip_carries_the_units():
     second.load_state_dict(first.state_dict())
     c, e = torch.randn(4, 3), torch.randn(4, 2)
     assert torch.equal(first(c, e), second(c, e))
+
+
+def test_mlp_generator_starts_close_to_affine_in_the_noise():
+    # A map that starts folded stays folded: transport cannot tell the leaves apart.
+    torch.manual_seed(0)
+    generator = MLPGenerator(3, 2, (2,), width=128, depth=3).double()
+    code, noise = torch.eye(3).double()[:1].expand(500, 3), torch.randn(500, 2).double()
+    points = generator(code, noise).detach()
+    affine = torch.cat([noise, torch.ones(500, 1).double()], dim=1)
+    residual = points - affine @ torch.linalg.lstsq(affine, points).solution
+    assert residual.var(dim=0).sum() / points.var(dim=0).sum() < 0.01
