@@ -11,6 +11,7 @@ True
 """
 
 from infot.ot import conventions
+from infot.ot.clouds import CloudPlan, CloudProblem, Streaming, cloud_value, solve_clouds
 from infot.ot.costs import (
     Cosine,
     Cost,
@@ -70,6 +71,8 @@ __all__ = [
     "Blocks",
     "Cardinality",
     "ChiSquare",
+    "CloudPlan",
+    "CloudProblem",
     "Constant",
     "Cosine",
     "Cost",
@@ -113,12 +116,14 @@ __all__ = [
     "Solver",
     "SquaredEuclidean",
     "Status",
+    "Streaming",
     "Structured",
     "SymmetricSinkhorn",
     "UnbalancedSinkhorn",
     "Unrolled",
     "balanced_assignment",
     "choose_solver",
+    "cloud_value",
     "code_posterior",
     "conventions",
     "coupling_of_latents",
@@ -131,6 +136,7 @@ __all__ = [
     "sinkhorn_divergence",
     "sliced_wasserstein",
     "solve",
+    "solve_clouds",
     "squared_euclidean",
     "structured_divergence",
     "transport_map",

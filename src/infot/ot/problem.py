@@ -10,17 +10,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from infot.errors import ProblemError
-from infot.numerics import to_loop
 from infot.ot.costs import Cost, SquaredEuclidean
 from infot.ot.padding import filled_cost, masked_weights
 from infot.ot.regularisers import Regulariser, unscaled
 from infot.ot.relative import Relative
 from infot.ot.structure import Blocks, Structured
 from infot.ot.unbalanced import Price, Rho, check_rho
+from infot.ot.weights import checked_weights
 
 __all__ = ["OTProblem"]
-
-_MASS_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +72,8 @@ class OTProblem:
             masked_weights(w, mask, self.cost)
             for w, mask in ((self.a, self.row_mask), (self.b, self.column_mask))
         )
-        fill(self, "a", _weights(a, "a", n, self.cost, self.rho is None))
-        fill(self, "b", _weights(b, "b", m, self.cost, self.rho is None))
+        fill(self, "a", checked_weights(a, "a", n, self.cost, sum_one=self.rho is None))
+        fill(self, "b", checked_weights(b, "b", m, self.cost, sum_one=self.rho is None))
         if isinstance(self.regulariser, Relative):
             fill(self, "regulariser", self.regulariser.at(self.cost, self.row_weights, self.column_weights))
         base = unscaled(self.regulariser)
@@ -182,32 +180,4 @@ def _check_form(cost: Tensor) -> None:
     if cost.ndim not in (2, 3) or 0 in cost.shape:
         raise ProblemError(
             f"expected a cost of shape (n, m) or (B, n, m), not empty, got {tuple(cost.shape)}"
-        )
-
-
-def _weights(weights: Tensor | None, name: str, size: int, cost: Tensor, sum_one: bool) -> Tensor:
-    if weights is None:
-        return torch.full((size,), 1 / size, dtype=cost.dtype, device=cost.device)
-    allowed = [(size,)] if cost.ndim == 2 else [(size,), (cost.shape[0], size)]
-    if tuple(weights.shape) not in allowed:
-        raise ProblemError(
-            f"expected {name} of shape {' or '.join(map(str, allowed))}, got {tuple(weights.shape)}"
-        )
-    if not weights.is_floating_point():
-        raise ProblemError(
-            f"expected floating-point {name}, got {weights.dtype}; divide the counts by their sum"
-        )
-    held = to_loop(weights)
-    smallest, masses = float(held.min()), held.sum(-1)
-    _check_masses(name, smallest, float(masses.min()), float(masses.max()), sum_one)
-    return weights.to(dtype=cost.dtype, device=cost.device)
-
-
-def _check_masses(name: str, smallest: float, least: float, most: float, sum_one: bool) -> None:
-    low, high = (1 - _MASS_TOLERANCE, 1 + _MASS_TOLERANCE) if sum_one else (math.ulp(0.0), math.inf)
-    if not (smallest >= 0 and low <= least and most <= high and math.isfinite(most)):
-        wanted = "sum 1" if sum_one else "a positive, finite sum"
-        raise ProblemError(
-            f"expected {name} to be non-negative with {wanted}, got minimum {smallest:.3g} and sums from "
-            f"{least:.6g} to {most:.6g}{'; divide it by its sum' if sum_one else ''}"
         )

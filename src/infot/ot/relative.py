@@ -70,9 +70,22 @@ class Relative(Regulariser):
             ProblemError: if a mean cost is not positive, so that nothing can be relative to it.
         """
         mean = mean_cost(cost, a, b)
-        if not bool((mean > 0).all()):
-            raise ProblemError(
-                f"expected a positive mean cost for relative prices, got {float(mean.min()):.3g}; "
-                "give prices in units of cost where points may coincide"
-            )
+        _check_positive(float(mean.min()))
         return self.regulariser.times(float(mean)) if mean.ndim == 0 else Scaled(self.regulariser, mean)
+
+    def times_mean(self, mean: float) -> Regulariser:
+        """Return the regulariser in units of cost, from a mean cost that is known.
+
+        Raises:
+            ProblemError: if it is not positive.
+        """
+        _check_positive(mean)
+        return self.regulariser.times(mean)
+
+
+def _check_positive(mean: float) -> None:
+    if not mean > 0:
+        raise ProblemError(
+            f"expected a positive mean cost for relative prices, got {mean:.3g}; "
+            "give prices in units of cost where points may coincide"
+        )

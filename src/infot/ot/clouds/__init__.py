@@ -1,0 +1,9 @@
+"""Transport between large clouds: the cost is made a few rows at a time and never held; memory is linear in points."""
+
+from infot.ot.clouds.entry import solve_clouds
+from infot.ot.clouds.plan import CloudPlan
+from infot.ot.clouds.problem import CloudProblem
+from infot.ot.clouds.streaming import Streaming
+from infot.ot.clouds.value import cloud_value
+
+__all__ = ["CloudPlan", "CloudProblem", "Streaming", "cloud_value", "solve_clouds"]

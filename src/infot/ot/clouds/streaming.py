@@ -1,0 +1,118 @@
+"""Sinkhorn's algorithm on clouds in the log domain: one pass over the cost an iteration, memory linear in points."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from infot.errors import ProblemError
+from infot.numerics import from_loop, safe_log, to_loop
+from infot.ot.clouds.plan import CloudPlan
+from infot.ot.clouds.problem import CloudProblem
+from infot.ot.clouds.tiles import make_tiles, soft_transform
+from infot.ot.problem import OTProblem
+from infot.ot.solvers.anderson import Anderson
+from infot.ot.solvers.approach import ACCELERATED, Approach
+from infot.ot.solvers.base import statuses_of
+from infot.ot.solvers.patience import Patience
+from infot.ot.solvers.sinkhorn import Sinkhorn
+from infot.ot.status import Status
+
+__all__ = ["Streaming"]
+
+_PATIENCE = 100
+_COARSE_TOLERANCE, _COARSE_STEPS = 1e-2, 1000
+
+
+@dataclass(frozen=True)
+class Streaming:
+    """Start from the potentials of a subsample, then iterate on the whole clouds a few rows at a time.
+
+    One pass over a tile of the cost gives the rows' exact potential and adds to the columns' masses, so that a full
+    iteration makes every cost once. The loop extrapolates the columns' potential.
+
+    Args:
+        coarse: Points of each cloud that the first solve takes; its potentials extend to all points by the soft
+            c-transform. The whole clouds are iterated from there.
+        approach: Acceleration, and stages of larger prices in the solve of the subsample.
+
+    Raises:
+        ProblemError: if ``coarse`` is not positive.
+    """
+
+    coarse: int = 2048
+    approach: Approach = ACCELERATED
+
+    def __post_init__(self) -> None:
+        """Refuse empty subsamples."""
+        if self.coarse < 1:
+            raise ProblemError(f"expected coarse >= 1, got {self.coarse}")
+
+    def solve(
+        self, problem: CloudProblem, *, tolerance: float, max_steps: int, start: Tensor | None
+    ) -> CloudPlan:
+        """Solve a problem between clouds.
+
+        Args:
+            problem: The problem.
+            tolerance: L1 marginal error to reach.
+            max_steps: Limit on the passes over the whole cost.
+            start: Potential of the columns to start from; then there is no subsample.
+        """
+        a, b = problem.row_weights.detach(), problem.column_weights.detach()
+        tiles = make_tiles(problem.x, problem.y, problem.epsilon, problem.cost)
+        g = self._coarse(problem) if start is None else start
+        accelerate, patience = Anderson(self.approach.memory, to_loop(b.unsqueeze(0))), Patience(_PATIENCE)
+        log_b, step, otherwise = b.log(), 0, Status.MAX_STEPS
+        while True:
+            step += 1
+            transform, masses = soft_transform(tiles, g / problem.epsilon + log_b, a)
+            error = (masses - b).abs().sum().unsqueeze(0)
+            (status,) = statuses_of(error, tolerance)
+            if status is not Status.MAX_STEPS or step == max_steps:
+                break
+            if patience.exhausted(to_loop(error)):
+                otherwise = Status.STALLED
+                break
+            ratio = torch.where(b > 0, safe_log(masses) - safe_log(b), 0.0)
+            move = to_loop((-problem.epsilon * ratio).unsqueeze(0))
+            g = from_loop(accelerate.next(to_loop(g.unsqueeze(0)), move, to_loop(error)))[0]
+        (status,) = statuses_of(error, tolerance, otherwise)
+        f, name = problem.epsilon * transform, f"Streaming(coarse={self.coarse})"
+        return CloudPlan(problem, f, _extended(problem, f, g), error[0], step, status, name)
+
+    def _coarse(self, problem: CloudProblem) -> Float[Tensor, " m"]:
+        """Return the columns' potential of the plan between subsamples, extended to all columns."""
+        a, b, epsilon = problem.row_weights.detach(), problem.column_weights.detach(), problem.epsilon
+        rows, columns = _spread(a, self.coarse), _spread(b, self.coarse)
+        x, y = problem.x.detach()[rows], problem.y.detach()[columns]
+        few_a, few_b = a[rows] / a[rows].sum(), b[columns] / b[columns].sum()
+        small = OTProblem(
+            cost=problem.cost(x, y), regulariser=problem.regulariser, a=few_a, b=few_b
+        ).as_batch()
+        solution = Sinkhorn(self.approach).solve(
+            small, tolerance=_COARSE_TOLERANCE, max_steps=_COARSE_STEPS, start=None
+        )
+        tiles = make_tiles(problem.y, x, epsilon, problem.cost)
+        return epsilon * soft_transform(tiles, solution.f[0] / epsilon + few_a.log(), b)[0]
+
+
+def _extended(problem: CloudProblem, f: Tensor, g: Tensor) -> Tensor:
+    """Return the columns' potential with that of columns without weight by the soft c-transform of ``f``."""
+    absent = problem.column_weights.detach() == 0
+    if not bool(absent.any()):
+        return g
+    tiles = make_tiles(problem.y[absent], problem.x, problem.epsilon, problem.cost)
+    bias = f / problem.epsilon + problem.row_weights.detach().log()
+    return g.masked_scatter(
+        absent, problem.epsilon * soft_transform(tiles, bias, torch.zeros_like(g[absent]))[0]
+    )
+
+
+def _spread(weights: Tensor, count: int) -> Tensor:
+    """Return the indices of up to ``count`` points with weight, evenly spread over the order that they come in."""
+    present = weights.nonzero().squeeze(1)
+    if len(present) <= count:
+        return present
+    return present[torch.linspace(0, len(present) - 1, count, device=weights.device).round().long()]

@@ -1,0 +1,82 @@
+"""The optimal value between clouds as a function of points and weights, by the envelope theorem."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from infot.ot.clouds.plan import CloudPlan
+from infot.ot.costs import SquaredEuclidean
+from infot.ot.differentiation import centred
+
+__all__ = ["cloud_value"]
+
+
+class _CloudValue(torch.autograd.Function):
+    """The optimal value, once differentiable."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor, a: Tensor, b: Tensor, plan: CloudPlan) -> Tensor:
+        """Return the value and keep what the gradient needs."""
+        ctx.plan = plan
+        ctx.save_for_backward(x, y, a, b)
+        return plan.value
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]  # the decorator hides the names
+        ctx: Any, *grads: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        """Return the gradients in points, in one more pass over the plan, and in centred weights."""
+        (grad,) = grads
+        x, y, a, b = ctx.saved_tensors
+        plan: CloudPlan = ctx.plan
+        for_x = for_y = None
+        if ctx.needs_input_grad[0] or ctx.needs_input_grad[1]:
+            euclidean = isinstance(plan.problem.cost, SquaredEuclidean)
+            for_x, for_y = (_euclidean if euclidean else _by_autograd)(plan, x, y)
+            for_x, for_y = grad * for_x, grad * for_y
+        for_a = grad * centred(plan.f, a) if ctx.needs_input_grad[2] else None
+        for_b = grad * centred(plan.g, b) if ctx.needs_input_grad[3] else None
+        return for_x, for_y, for_a, for_b, None
+
+
+def _euclidean(plan: CloudPlan, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Return ``2 (x pi 1 - pi y)`` and ``2 (y pi^T 1 - pi^T x)``."""
+    for_x, for_y = torch.empty_like(x), torch.zeros_like(y)
+    columns = torch.zeros_like(plan.g)
+    for rows, block in plan.row_blocks():
+        for_x[rows] = x[rows] * block.sum(1, keepdim=True) - block @ y
+        for_y -= block.T @ x[rows]
+        columns += block.sum(0)
+    return 2 * for_x, 2 * (for_y + y * columns.unsqueeze(1))
+
+
+def _by_autograd(plan: CloudPlan, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Differentiate the cost of a few rows at a time against the plan held."""
+    for_x, for_y = torch.empty_like(x), torch.zeros_like(y)
+    for rows, block in plan.row_blocks():
+        with torch.enable_grad():
+            left, right = x[rows].detach().requires_grad_(), y.detach().requires_grad_()
+            cost = plan.problem.cost(left, right)
+            part_x, part_y = torch.autograd.grad(cost, (left, right), block)
+        for_x[rows] = part_x
+        for_y += part_y
+    return for_x, for_y
+
+
+def cloud_value(plan: CloudPlan) -> Float[Tensor, ""]:
+    """Return the optimal value between a plan's clouds, differentiable in points and weights.
+
+    By the envelope theorem: the plan is held. Weights live on the simplex, so their gradients are centred. The gradient
+    takes one pass over the plan and memory linear in the points.
+
+    Args:
+        plan: A solved plan; gradients go to the clouds and weights of its problem as they were given.
+    """
+    problem = plan.problem
+    value = _CloudValue.apply(problem.x, problem.y, problem.row_weights, problem.column_weights, plan)
+    assert isinstance(value, Tensor)
+    return value
