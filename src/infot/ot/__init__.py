@@ -45,7 +45,7 @@ from infot.ot.plan import Plan
 from infot.ot.potentials import code_posterior, coupling_of_latents, latent_posterior, transport_map
 from infot.ot.problem import OTProblem
 from infot.ot.rebates import Augmented, ChiSquare, Information, Rebate, Rebated
-from infot.ot.regularisers import Entropic, Regulariser, Scaled
+from infot.ot.regularisers import Entropic, Regulariser, Scaled, Unregularised
 from infot.ot.relative import Relative, mean_cost
 from infot.ot.relaxed import relaxed_frequencies
 from infot.ot.schedules import Constant, Geometric, Linear, Schedule
@@ -54,6 +54,7 @@ from infot.ot.solution import Solution
 from infot.ot.solvers.approach import Approach
 from infot.ot.solvers.base import Solver
 from infot.ot.solvers.dual import SemiDual
+from infot.ot.solvers.exact import Exact
 from infot.ot.solvers.nested import Nested
 from infot.ot.solvers.newton import Newton
 from infot.ot.solvers.perturbed import PerturbedCostLoop
@@ -80,6 +81,7 @@ __all__ = [
     "Entropic",
     "Envelope",
     "Estimate",
+    "Exact",
     "FeatureCost",
     "GaussianKernel",
     "Geometric",
@@ -120,6 +122,7 @@ __all__ = [
     "Structured",
     "SymmetricSinkhorn",
     "UnbalancedSinkhorn",
+    "Unregularised",
     "Unrolled",
     "balanced_assignment",
     "choose_solver",

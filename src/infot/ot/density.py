@@ -1,11 +1,12 @@
 """The density of a plan from its potentials: ``exp((f + g - C + lambda log r) / epsilon)`` and its kin."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from infot.ot.problem import OTProblem
 from infot.ot.rebates import Composite
-from infot.ot.regularisers import Regulariser, Scaled
+from infot.ot.regularisers import Regulariser, Scaled, Unregularised
 from infot.ot.solution import Solution
 from infot.ot.structure import Structured
 
@@ -24,8 +25,18 @@ def spread_over_noise(perturbation: Float[Tensor, "B K m"], n_rows: int) -> Floa
     return perturbation.repeat_interleave(n_rows // perturbation.shape[1], dim=1)
 
 
+def _from_masses(problem: OTProblem, solution: Solution) -> Float[Tensor, "B n m"]:
+    """Return the density of a plan that only its masses tell; zero where a weight is."""
+    assert solution.factors is not None
+    weights = problem.row_weights.unsqueeze(-1) * problem.column_weights.unsqueeze(-2)
+    masses = solution.factors[1].reshape(problem.cost.shape)
+    return torch.where(weights > 0, masses / torch.where(weights > 0, weights, 1), 0)
+
+
 def density_of(problem: OTProblem, solution: Solution) -> Float[Tensor, "B n m"]:
     """Return the density of a solution's plan against ``a x b``; the problem has a batch axis."""
+    if isinstance(problem.regulariser, Unregularised):
+        return _from_masses(problem, solution)
     slack = solution.f.unsqueeze(-1) + solution.g.unsqueeze(-2) - problem.cost
     if solution.perturbation is not None:
         slack = slack + spread_over_noise(solution.perturbation, slack.shape[-2])

@@ -11,9 +11,10 @@ from infot.ot.differentiation import Gradient
 from infot.ot.plan import Plan
 from infot.ot.problem import OTProblem
 from infot.ot.rebates import Composite
-from infot.ot.regularisers import Entropic, Scaled, unscaled
+from infot.ot.regularisers import Entropic, Scaled, Unregularised, unscaled
 from infot.ot.solvers.base import Solver
 from infot.ot.solvers.dual import SemiDual
+from infot.ot.solvers.exact import Exact
 from infot.ot.solvers.nested import Nested
 from infot.ot.solvers.newton import Newton
 from infot.ot.solvers.perturbed import PerturbedCostLoop
@@ -107,6 +108,8 @@ def choose_solver(problem: OTProblem, tolerance: float = 1e-4) -> Solver:
         return Newton() if _suits_newton(problem, tolerance) else Sinkhorn()
     if problem.rho is not None:
         raise ProblemError(f"expected Entropic smoothing with rho, got {type(regulariser).__name__}")
+    if isinstance(regulariser, Unregularised):
+        return Exact()
     if isinstance(regulariser, Structured):
         return Nested() if regulariser.convex else PerturbedCostLoop()
     if isinstance(regulariser, Composite):

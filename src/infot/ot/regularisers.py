@@ -16,7 +16,7 @@ from torch import Tensor
 from infot.errors import ProblemError
 from infot.numerics import safe_log, weighted_logsumexp
 
-__all__ = ["Entropic", "Regulariser", "Scaled", "price", "unscaled"]
+__all__ = ["Entropic", "Regulariser", "Scaled", "Unregularised", "price", "unscaled"]
 
 _BISECTIONS = 80
 
@@ -111,6 +111,32 @@ class Entropic(Regulariser):
     def times(self, factor: float) -> "Entropic":
         """Return the smoothing at ``factor * epsilon``."""
         return Entropic(self.epsilon * factor)
+
+
+@dataclass(frozen=True)
+class Unregularised(Regulariser):
+    """No charge at all: the linear program of Kantorovich, solved by :class:`infot.ot.Exact`."""
+
+    def value(self, density: Tensor, a: Tensor) -> Tensor:
+        """Return zero for every column."""
+        return (0 * a.unsqueeze(-1) * density).sum(-2)
+
+    def conjugate(self, slack: Tensor, a: Tensor) -> Tensor:
+        """Return zero for every column whose slack is nowhere positive, and infinity for the others."""
+        highest = torch.where((a > 0).unsqueeze(-1), slack, -torch.inf).amax(-2)
+        return torch.where(highest > 0, torch.inf, 0.0).to(slack)
+
+    def density(self, slack: Tensor, a: Tensor) -> Tensor:
+        """Refuse: without smoothing potentials do not tell the plan."""
+        raise ProblemError("an unregularised plan is not a function of its potentials; use Exact")
+
+    def potential(self, score: Tensor, a: Tensor) -> Tensor:
+        """Return the hard c-transform, ``-max score`` over the rows with weight."""
+        return -torch.where((a > 0).unsqueeze(-1), score, -torch.inf).amax(-2)
+
+    def times(self, factor: float) -> "Unregularised":
+        """Return the same: nothing times a factor is nothing."""
+        return self
 
 
 @dataclass(frozen=True, eq=False)
