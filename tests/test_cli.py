@@ -100,7 +100,12 @@ def test_python_m_infot_is_infot() -> None:
         (["train", "ring8", "--training.learning-rate", "x"], "expected a number, got 'x'"),
         (
             ["train", "ring8", "--objective.method", "magic"],
-            "invalid choice 'magic' for argument '--objective.method'",
+            "objective.method: there is no 'magic'; known: structured, sinkhorn",
+        ),
+        (["train", "ring8", "--method", "wgan"], "there is no 'wgan'; known: structured, "),
+        (
+            ["train", "ring8", "--method", "infogan", "--objective.method", "wgan-gp"],
+            "--method and --objective.method disagree (infogan, wgan-gp): give one",
         ),
         (["train", "ring8", "--objective.epsilon", "1"], "'--objective.epsilon'. Expected 2 values"),
         (["train", "ring8", "grid25"], "Unrecognized options: grid25"),
@@ -173,6 +178,17 @@ def test_the_preset_may_stand_after_the_options(requests: list[TrainRequest]) ->
     assert main(["train", "--steps", "7", "grid25"]) == 0
     assert (requests[0].config.preset, requests[0].config.training.steps) == ("grid25", 7)
     assert requests[0].config.model == PRESETS["grid25"].model
+
+
+@pytest.mark.parametrize("option", [["--method", "infogan"], ["--objective.method=infogan"]])
+def test_a_method_brings_its_authors_settings_and_options_change_them(
+    requests: list[TrainRequest], option: list[str]
+) -> None:
+    assert main(["train", "ring8", *option, "--training.batch-size", "64"]) == 0
+    config = requests[0].config
+    assert (config.objective.method, config.preset) == ("infogan", "ring8")
+    assert (config.training.learning_rate, config.training.batch_size) == (1e-3, 64)
+    assert config.critic.rate == pytest.approx(0.2)
 
 
 def test_underscores_are_as_good_as_dashes(requests: list[TrainRequest]) -> None:

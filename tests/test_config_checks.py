@@ -7,6 +7,7 @@ import pytest
 from infot.config import RunConfig
 from infot.config_checks import check_config, check_config_with_data
 from infot.errors import ConfigError
+from infot.methods import with_method
 from infot.presets import PRESETS
 
 
@@ -46,6 +47,7 @@ def test_the_custom_preset_needs_a_path() -> None:
         ("latent.ordered", True, r"latent\.ordered: there is nothing to order"),
         ("model.width", 1, r"model\.width: expected at least 2"),
         ("model.depth", 0, r"model\.depth: expected at least 1"),
+        ("model.noise_gain", 0.0, "model.noise_gain: expected a positive number, got 0.0"),
         ("model.displacement_grid", 1, r"model\.displacement_grid: expected 0 \(none\) or at least 2"),
         ("objective.epsilon", (0.1, 0.0), r"objective\.epsilon: expected positive numbers, got 0\.0"),
         ("objective.epsilon", (float("inf"), 1.0), r"objective\.epsilon: expected positive numbers, got inf"),
@@ -69,6 +71,15 @@ def test_the_custom_preset_needs_a_path() -> None:
         ("objective.codes_per_batch", 1, r"objective\.codes_per_batch: expected at least 2"),
         ("objective.tolerance", 0.0, r"objective\.tolerance: expected a positive number"),
         ("objective.max_solver_steps", 0, r"objective\.max_solver_steps: expected at least 1"),
+        ("critic.steps", 0, r"critic\.steps: expected at least 1"),
+        ("critic.generator_steps", 0, r"critic\.generator_steps: expected at least 1"),
+        ("critic.features", 0, r"critic\.features: expected at least 1"),
+        ("critic.rate", 0.0, r"critic\.rate: expected a positive number"),
+        ("critic.clip", -1.0, r"critic\.clip: expected a positive number"),
+        ("critic.gradient_penalty", -1.0, r"critic\.gradient_penalty: expected 0 or more"),
+        ("critic.code_weight", (1.0, -1.0), r"critic\.code_weight: expected two numbers of 0 or more"),
+        ("critic.pack", 0, r"critic\.pack: expected at least 1"),
+        ("critic.pack", 2, r"critic\.pack: the method structured judges data one by one"),
         ("training.steps", 0, r"training\.steps: expected at least 1, got 0"),
         ("training.schedule_steps", 0, r"training\.schedule_steps: expected at least 1"),
         ("training.batch_size", 1, r"training\.batch_size: expected at least 2"),
@@ -109,8 +120,28 @@ def test_sinkhorn_has_no_price_on_information_to_order_by() -> None:
         check_config(dataclasses.replace(config, latent=ordered))
 
 
-def test_sinkhorn_holds_its_plan_on_samples() -> None:
-    with pytest.raises(ConfigError, match=r"objective\.plan: the method sinkhorn holds its plan on samples"):
+@pytest.mark.parametrize(
+    ("method", "changes", "message"),
+    [
+        (
+            "nonsaturating",
+            {"pack": 3},
+            r"critic\.pack: expected a divisor of training\.batch_size \(100\), got 3",
+        ),
+        ("ot-gan", {}, "ot-gan halves its batches, so expected an even number, got 255"),
+    ],
+)
+def test_a_batch_must_suit_the_method(method: str, changes: dict[str, int], message: str) -> None:
+    config = with_method(PRESETS["ring8"], method)
+    config = dataclasses.replace(config, critic=dataclasses.replace(config.critic, **changes))
+    if method == "ot-gan":
+        config = dataclasses.replace(config, training=dataclasses.replace(config.training, batch_size=255))
+    with pytest.raises(ConfigError, match=message):
+        check_config(config)
+
+
+def test_other_methods_know_no_primal_plan() -> None:
+    with pytest.raises(ConfigError, match=r"objective\.plan: the method sinkhorn knows no primal plan"):
         check_config(changed("objective.method", "sinkhorn", "digits"))
 
 

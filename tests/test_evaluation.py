@@ -29,6 +29,8 @@ class FakeModel:
         self.latents = LatentSpace(code, noise)
         self.generator = generator
         self.coder = coder
+        self.holds_plan = coder is not None
+        self.route = "the rule"
 
     def generate(self, code: Tensor, noise: Tensor) -> Tensor:
         return self.generator(code, noise)
@@ -257,6 +259,17 @@ def test_codes_that_are_the_labels_under_other_names_are_perfect_on_held_out_ima
     floor = evaluation.metrics["accuracy"].floor
     assert floor is not None
     assert 0.24 < floor < 0.32
+
+
+def test_codes_without_a_plan_are_held_against_labels_and_nothing_is_rebuilt() -> None:
+    dataset = bars()
+    model = bars_model()
+    model.holds_plan = False
+    found = evaluate(model, dataset, seed=0)
+    assert values(found)["accuracy"] == 1
+    assert not {"plan_information", "reconstruction_error"} & found.metrics.keys()
+    assert "reconstructions" not in found.arrays and "posterior" in found.arrays
+    assert found.protocol["codes"] == "likeliest code of 400 held-out data, by the rule"
 
 
 def test_false_labels_lower_the_accuracy_by_their_share() -> None:

@@ -1,6 +1,7 @@
 """The composition root: from a configuration to objects. The only place where a name picks a class."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,16 +10,25 @@ from infot import data, ot
 from infot.config import ModelConfig, ObjectiveConfig, RunConfig
 from infot.data import Dataset
 from infot.errors import CheckpointError, ConfigError
+from infot.methods import WITH_CRITIC
 from infot.models.convolutional import ConvolutionalGenerator
+from infot.models.critics import Critic, FeatureCritic, RecognitionCritic
 from infot.models.deformable import DeformableGenerator, deformation_names, deformation_onsets
 from infot.models.encoders import NoiseEncoder
 from infot.models.generators import LinearGenerator, MLPGenerator
 from infot.models.latents import Block, Categorical, LatentSpace, Normal, Uniform
 from infot.objectives.base import Coder, Objective
+from infot.objectives.infogan import InfoGAN
 from infot.objectives.latent_batch import LatentGrid
+from infot.objectives.nonsaturating import NonSaturating
+from infot.objectives.ot_gan import OTGAN
 from infot.objectives.primal import PrimalCoder, PrimalPlan
+from infot.objectives.recognition_coder import RecognitionCoder
 from infot.objectives.sample_coder import SampleCoder
+from infot.objectives.sinkhorn_gan import SinkhornGAN
 from infot.objectives.structured import PlanSettings, SamplePlan
+from infot.objectives.turns import Turns
+from infot.objectives.wasserstein import WassersteinGP
 
 __all__ = ["build_coder", "build_dataset", "build_latents", "build_nets", "build_objective"]
 
@@ -82,7 +92,28 @@ def build_nets(config: RunConfig, shape: tuple[int, ...], points: Tensor | None 
         nets["encoder"] = NoiseEncoder(
             shape, n_codes=latents.n_codes, noise_dim=latents.noise_dim, width=config.model.width
         )
+    if config.objective.method in WITH_CRITIC:
+        nets["critic"] = _critic(config, latents, shape, points)
     return nets
+
+
+def _critic(
+    config: RunConfig, latents: LatentSpace, shape: tuple[int, ...], points: Tensor | None
+) -> nn.Module:
+    centre = None if points is None else points.mean(0)
+    width, depth = config.model.width, config.model.depth
+    body: Any = {"width": width, "depth": depth, "centre": centre, "spread": _spread(points)}
+    match config.objective.method:
+        case "infogan":
+            return RecognitionCritic(shape, code_dim=latents.code_dim, **body)
+        case "sinkhorn-gan" | "ot-gan":
+            return FeatureCritic(shape, features=config.critic.features, **body)
+        case _:
+            return Critic(shape, pack=config.critic.pack, **body)
+
+
+def _spread(points: Tensor | None) -> float:
+    return 1.0 if points is None else float(points.var(dim=0, correction=0).mean().sqrt())
 
 
 def _generator(
@@ -94,9 +125,16 @@ def _generator(
             return LinearGenerator(code_dim, noise_dim, shape)
         case "mlp":
             centre = None if points is None else points.mean(0)
-            spread = 1.0 if points is None else float(points.var(dim=0, correction=0).mean().sqrt())
+            spread = _spread(points)
             return MLPGenerator(
-                code_dim, noise_dim, shape, width=model.width, depth=model.depth, centre=centre, spread=spread
+                code_dim,
+                noise_dim,
+                shape,
+                width=model.width,
+                depth=model.depth,
+                noise_gain=model.noise_gain,
+                centre=centre,
+                spread=spread,
             )
         case "convolutional":
             return ConvolutionalGenerator(code_dim, noise_dim, shape, width=model.width // 4)
@@ -111,6 +149,8 @@ def build_objective(config: RunConfig, dataset: Dataset) -> Objective:
     """Make the objective, with its prices in units of cost."""
     wanted = config.objective
     latents = build_latents(config, dataset.shape)
+    if wanted.method in WITH_CRITIC:
+        return _adversarial(config, latents)
     scale = 1.0 if wanted.absolute_epsilon else mean_cost(dataset.train)
     if wanted.plan == "primal":
         return _primal_plan(config, latents, scale, dataset.shape)
@@ -127,6 +167,40 @@ def build_objective(config: RunConfig, dataset: Dataset) -> Objective:
         max_steps=wanted.max_solver_steps,
     )
     return SamplePlan(grid, settings)
+
+
+def _adversarial(config: RunConfig, latents: LatentSpace) -> Objective:
+    wanted, critic = config.objective, config.critic
+    epsilon = _geometric(wanted.epsilon, wanted.anneal, 1.0)  # the learned costs have a scale of their own
+    turns = Turns(critic=critic.steps, generator=critic.generator_steps)
+    match wanted.method:
+        case "wgan-gp":
+            return WassersteinGP(
+                latents, turns=turns, critic_rate=critic.rate, penalty=critic.gradient_penalty
+            )
+        case "infogan":
+            return InfoGAN(latents, turns=turns, critic_rate=critic.rate, weights=critic.code_weight)
+        case "sinkhorn-gan":
+            return SinkhornGAN(
+                latents,
+                turns=turns,
+                critic_rate=critic.rate,
+                epsilon=epsilon,
+                clip=critic.clip,
+                tolerance=wanted.tolerance,
+                max_steps=wanted.max_solver_steps,
+            )
+        case "ot-gan":
+            return OTGAN(
+                latents,
+                turns=turns,
+                critic_rate=critic.rate,
+                epsilon=epsilon,
+                tolerance=wanted.tolerance,
+                max_steps=wanted.max_solver_steps,
+            )
+        case _:
+            return NonSaturating(latents, turns=turns, critic_rate=critic.rate)
 
 
 def _primal_plan(config: RunConfig, latents: LatentSpace, scale: float, shape: tuple[int, ...]) -> Objective:
@@ -169,6 +243,10 @@ def build_coder(config: RunConfig, nets: nn.ModuleDict, tensors: Mapping[str, Te
         CheckpointError: If the tensors are those of another coder.
     """
     try:
+        if config.objective.method == "infogan":
+            return RecognitionCoder(
+                nets["critic"], code_values=tensors["code_values"], categorical=tensors["categorical"]
+            )
         if config.objective.plan == "sample":
             return SampleCoder(**tensors)
         coder = PrimalCoder(

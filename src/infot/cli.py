@@ -21,6 +21,7 @@ from infot.commands.messages import say, tell
 from infot.config_checks import check_config
 from infot.config_file import load_config, nearest, preset_config
 from infot.errors import ConfigError, InfotError
+from infot.methods import METHODS, with_method
 from infot.presets import PRESETS
 
 __all__ = ["COMMANDS", "main"]
@@ -108,12 +109,29 @@ def _train_request(argv: list[str]) -> arguments.TrainRequest:
         if (first.preset is None) == (first.config is None):
             raise ConfigError(f"give a preset ({', '.join(PRESETS)}) or --config FILE, one of the two")
         base = load_config(first.config) if first.config else preset_config(str(first.preset))
+    base = with_method(base, _method_of(argv) or base.objective.method)
     given = _parse(arguments.TrainArguments, argv, prog, default=arguments.TrainArguments.starting_from(base))
     if given.preset is not None and given.config is not None:
         raise ConfigError(f"give a preset ({given.preset}) or --config ({given.config}), not both")
     config = given.resolve(base)
     check_config(config)
     return arguments.TrainRequest(config, given.run, given.dry_run)
+
+
+def _method_of(argv: list[str]) -> str | None:
+    """Return the method that the arguments ask for: it decides the defaults of all others.
+
+    Raises:
+        ConfigError: If two are asked for.
+    """
+    asked: set[str] = set()
+    for at, token in enumerate(argv):
+        option, _, value = token.partition("=")
+        if option in ("--method", "--objective.method"):
+            asked |= {value} if value else set(argv[at + 1 : at + 2])
+    if len(asked) > 1:
+        raise ConfigError(f"--method and --objective.method disagree ({', '.join(sorted(asked))}): give one")
+    return next(iter(asked), None)
 
 
 def _parse(record: type[T], argv: list[str], prog: str, default: T | None = None) -> T:
@@ -201,6 +219,7 @@ def _overview() -> str:
             *lines,
             "",
             f"presets of train: {', '.join(PRESETS)}",
+            f"methods of train: {', '.join(METHODS)}",
             "infot COMMAND --help tells more; --version; --debug shows the traceback of an error.",
         ]
     )

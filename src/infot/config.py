@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["DataConfig", "LatentConfig", "ModelConfig", "ObjectiveConfig", "RunConfig", "TrainingConfig"]
+__all__ = [
+    "CriticConfig",
+    "DataConfig",
+    "LatentConfig",
+    "ModelConfig",
+    "ObjectiveConfig",
+    "RunConfig",
+    "TrainingConfig",
+]
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,8 @@ class ModelConfig:
     """Hidden units (mlp) or channels (convolutional, encoder)."""
     depth: int = 3
     """Hidden layers of the mlp."""
+    noise_gain: float = 0.1
+    """Scale at which the noise enters the mlp, the code at 1: small values keep modes from folding under a plan."""
     displacement_grid: int = 6
     """Control points along each side of the deformable generator's displacement field; 0 leaves it out."""
 
@@ -63,8 +73,11 @@ class ModelConfig:
 class ObjectiveConfig:
     """The loss. Regularisation is relative to the mean cost between two data points unless `absolute_epsilon`."""
 
-    method: Literal["structured", "sinkhorn"] = "structured"
-    """structured: the informative OT GAN; sinkhorn: the plain Sinkhorn divergence, for comparison."""
+    method: Literal[
+        "structured", "sinkhorn", "nonsaturating", "wgan-gp", "infogan", "sinkhorn-gan", "ot-gan"
+    ] = "structured"
+    """structured: the informative OT GAN. For comparison: sinkhorn (the plain Sinkhorn divergence), nonsaturating (GAN,
+    PacGAN with critic.pack), wgan-gp, infogan, sinkhorn-gan and ot-gan (transport under a learned cost)."""
     plan: Literal["sample", "primal"] = "sample"
     """How the transport plan is held: on samples (vectors, tables) or by an encoder (images)."""
     epsilon: tuple[float, float] = (0.1, 0.001)
@@ -92,6 +105,28 @@ class ObjectiveConfig:
     """L1 marginal error to which each plan is solved."""
     max_solver_steps: int = 500
     """Bound on the iterations of each solve."""
+
+
+@dataclass(frozen=True)
+class CriticConfig:
+    """The critic of the methods that train one."""
+
+    steps: int = 1
+    """Updates of the critic before an update of the generator."""
+    generator_steps: int = 1
+    """Updates of the generator for each visit of the critic."""
+    rate: float = 1.0
+    """Learning rate of the critic relative to the generator's."""
+    pack: int = 1
+    """Data that the critic judges together (nonsaturating); more than 1 is PacGAN."""
+    gradient_penalty: float = 10.0
+    """Weight of the penalty on slopes other than 1 (wgan-gp)."""
+    code_weight: tuple[float, float] = (1.0, 1.0)
+    """Weight of a nat of information on the categorical and on the continuous code (infogan)."""
+    features: int = 64
+    """Features between which the learned cost is measured (sinkhorn-gan, ot-gan)."""
+    clip: float = 0.01
+    """Largest size of a weight of the critic (sinkhorn-gan)."""
 
 
 @dataclass(frozen=True)
@@ -142,4 +177,5 @@ class RunConfig:
     latent: LatentConfig = field(default_factory=LatentConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    critic: CriticConfig = field(default_factory=CriticConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)

@@ -4,7 +4,14 @@ import math
 import re
 from collections.abc import Iterator
 
-from infot.config import DataConfig, LatentConfig, ModelConfig, ObjectiveConfig, RunConfig, TrainingConfig
+from infot.config import (
+    DataConfig,
+    LatentConfig,
+    ModelConfig,
+    ObjectiveConfig,
+    RunConfig,
+    TrainingConfig,
+)
 from infot.errors import ConfigError
 
 __all__ = ["PATH_DATA", "check_config", "check_config_with_data"]
@@ -25,6 +32,7 @@ def check_config(config: RunConfig) -> None:
         *_latent(config.latent, config.objective),
         *_model(config.model),
         *_objective(config.objective),
+        *_critic(config),
         *_training(config.training),
     )
     if config.seed < 0:
@@ -81,8 +89,11 @@ def _latent(latent: LatentConfig, objective: ObjectiveConfig) -> Iterator[str]:
         yield "latent: the code is empty; give one, for instance --latent.categorical 10"
     if latent.ordered and len(latent.categorical) + latent.uniform + latent.normal < 2:
         yield "latent.ordered: there is nothing to order; expected at least two code blocks, or --latent.no-ordered"
-    if latent.ordered and objective.method == "sinkhorn":
-        yield "latent.ordered: the method sinkhorn puts no price on information; use --objective.method structured"
+    if latent.ordered and objective.method != "structured":
+        yield (
+            f"latent.ordered: the method {objective.method} puts no price on information; use --objective.method "
+            "structured"
+        )
 
 
 def _model(model: ModelConfig) -> Iterator[str]:
@@ -90,6 +101,8 @@ def _model(model: ModelConfig) -> Iterator[str]:
         yield _at_least("model.width", model.width, 2)
     if model.depth < 1:
         yield _at_least("model.depth", model.depth, 1)
+    if not _positive(model.noise_gain):
+        yield f"model.noise_gain: expected a positive number, got {model.noise_gain}"
     if model.displacement_grid != 0 and model.displacement_grid < 2:
         yield f"model.displacement_grid: expected 0 (none) or at least 2, got {model.displacement_grid}"
 
@@ -108,8 +121,8 @@ def _objective(objective: ObjectiveConfig) -> Iterator[str]:
             "objective.epsilon_code_ratio: expected at most 1 (information through the code must not be dearer than "
             f"through the noise), got {max(objective.epsilon_code_ratio)}"
         )
-    if objective.plan == "primal" and objective.method == "sinkhorn":
-        yield "objective.plan: the method sinkhorn holds its plan on samples; use --objective.plan sample"
+    if objective.plan == "primal" and objective.method != "structured":
+        yield f"objective.plan: the method {objective.method} knows no primal plan; use --objective.plan sample"
     for name in ("anneal", "loosen", "self_structure"):
         begin, finish = getattr(objective, name)
         if not 0 <= begin <= finish <= 1:
@@ -122,6 +135,27 @@ def _objective(objective: ObjectiveConfig) -> Iterator[str]:
         yield f"objective.tolerance: expected a positive number, got {objective.tolerance}"
     if objective.max_solver_steps < 1:
         yield _at_least("objective.max_solver_steps", objective.max_solver_steps, 1)
+
+
+def _critic(config: RunConfig) -> Iterator[str]:
+    critic = config.critic
+    for name in ("steps", "generator_steps", "pack", "features"):
+        if getattr(critic, name) < 1:
+            yield _at_least(f"critic.{name}", getattr(critic, name), 1)
+    for name in ("rate", "clip"):
+        if not _positive(getattr(critic, name)):
+            yield f"critic.{name}: expected a positive number, got {getattr(critic, name)}"
+    if not 0 <= critic.gradient_penalty < math.inf:
+        yield f"critic.gradient_penalty: expected 0 or more, got {critic.gradient_penalty}"
+    if not all(0 <= weight < math.inf for weight in critic.code_weight):
+        yield f"critic.code_weight: expected two numbers of 0 or more, got {critic.code_weight}"
+    method, batch = config.objective.method, config.training.batch_size
+    if critic.pack > 1 and method != "nonsaturating":
+        yield f"critic.pack: the method {method} judges data one by one; use --critic.pack 1"
+    if method == "ot-gan" and batch % 2:
+        yield f"training.batch_size: ot-gan halves its batches, so expected an even number, got {batch}"
+    if critic.pack >= 1 and batch % critic.pack:
+        yield f"critic.pack: expected a divisor of training.batch_size ({batch}), got {critic.pack}"
 
 
 def _training(training: TrainingConfig) -> Iterator[str]:

@@ -13,6 +13,7 @@ import yaml
 
 from infot.config import RunConfig
 from infot.errors import ConfigError
+from infot.methods import METHODS, with_method
 from infot.presets import PRESETS
 
 __all__ = ["config_from_plain", "config_to_plain", "dump_config", "load_config", "nearest", "preset_config"]
@@ -79,7 +80,14 @@ def config_from_plain(plain: object) -> RunConfig:
     name = plain.get("preset", "custom")
     if not isinstance(name, str):
         raise ConfigError(f"preset: expected a name, got {_kind(name)}")
-    return _record(preset_config(name), plain, "")
+    return _record(with_method(preset_config(name), _method_of(plain)), plain, "")
+
+
+def _method_of(plain: dict[Any, Any]) -> str:
+    """Return the method that decides the defaults; what is no method is refused with the other fields."""
+    objective = plain.get("objective")
+    method = objective.get("method") if isinstance(objective, dict) else None
+    return method if isinstance(method, str) and method in METHODS else "structured"
 
 
 def config_to_plain(config: RunConfig) -> dict[str, Any]:

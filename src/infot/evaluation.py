@@ -76,9 +76,8 @@ def evaluate(model: Model, dataset: Dataset, *, seed: int) -> Evaluation:
       about it.
     - Gaussians with known axes: how the continuous code and the noise lie to them.
     - Other vectors: exact W2 to held-out data, in the units of training (standardised for tables).
-    - Labelled data: the code of held-out data, the likeliest under the plan, against the label.
-    - Wherever the model reads codes of data: I(c;x) under the plan on held-out data; for images also the
-      reconstruction error.
+    - Labelled data: the likeliest code of held-out data, by the plan or the recognition network, against the label.
+    - Wherever the model holds a plan: I(c;x) under it on held-out data; for images also the reconstruction error.
 
     Args:
         model: The trained model.
@@ -92,10 +91,10 @@ def evaluate(model: Model, dataset: Dataset, *, seed: int) -> Evaluation:
     samples = _independent(model, COVERAGE_SAMPLES, streams) if dataset.kind == "vectors" else None
     codes = _read_codes(model, dataset, streams)
     metrics, table = _generation(model, dataset, samples, streams)
-    if codes is not None:
-        if codes.labels is not None and table is None:
-            table = _label_table(codes.posterior, codes.labels, dataset)
-            metrics |= clustering_metrics(table)
+    if codes is not None and codes.labels is not None and table is None:
+        table = _label_table(codes.posterior, codes.labels, dataset)
+        metrics |= clustering_metrics(table)
+    if codes is not None and model.holds_plan:
         information = plan_information_metric(codes.posterior)
         metrics[information.name] = information
         if dataset.kind == "images":
@@ -103,7 +102,7 @@ def evaluate(model: Model, dataset: Dataset, *, seed: int) -> Evaluation:
             metrics[error.name] = error
     arrays = exhibits(model, dataset, samples=samples, codes=codes, streams=streams)
     return Evaluation(
-        _protocol(dataset, codes, seed),
+        _protocol(model, dataset, codes, seed),
         _describe(dataset),
         metrics,
         arrays | _code_tables(codes, table, dataset.class_names),
@@ -153,7 +152,7 @@ def _read_codes(model: Model, dataset: Dataset, streams: Streams) -> Codes | Non
     data = dataset.test[order]
     try:
         posterior = model.posterior(data)
-    except ConfigError:  # a method whose plan is not kept has no table of codes
+    except ConfigError:  # a method that cannot read codes of data
         return None
     # draws of a continuous code stand for no class, so they are not held against labels
     labels = None
@@ -233,7 +232,7 @@ def _code_tables(
     return tables
 
 
-def _protocol(dataset: Dataset, codes: Codes | None, seed: int) -> dict[str, Any]:
+def _protocol(model: Model, dataset: Dataset, codes: Codes | None, seed: int) -> dict[str, Any]:
     protocol: dict[str, Any] = {"seed": seed}
     if dataset.mixture is not None:
         protocol |= {
@@ -246,8 +245,8 @@ def _protocol(dataset: Dataset, codes: Codes | None, seed: int) -> dict[str, Any
     else:
         protocol["name"] = "axes" if dataset.info.axes else dataset.kind
     if codes is not None:
-        protocol["codes"] = f"likeliest code under the plan of {len(codes.data)} held-out data"
-    if dataset.kind == "vectors":
+        protocol["codes"] = f"likeliest code of {len(codes.data)} held-out data, by {model.route}"
+    if dataset.kind == "vectors" and model.holds_plan:
         protocol["plan"] = (
             "the trained plan: the heaviest couplings of held-out points with a bank of latents"
         )

@@ -43,6 +43,16 @@ class Model(Protocol):
         """The latent space."""
         ...
 
+    @property
+    def holds_plan(self) -> bool:
+        """Whether the model couples data with what it generates."""
+        ...
+
+    @property
+    def route(self) -> str:
+        """What codes of data are read by, in words that end a sentence."""
+        ...
+
     def generate(self, code: Tensor, noise: Tensor) -> Tensor:
         """Return generated data (n, *shape), on the CPU."""
         ...
@@ -133,7 +143,7 @@ def exhibits(
     """
     if samples is not None:
         arrays = _vector_samples(model, dataset, samples)
-        if codes is not None:
+        if model.holds_plan:
             arrays |= _plan(model, dataset, streams)
     else:
         arrays = _image_samples(model, streams)
@@ -154,7 +164,8 @@ def _image_samples(model: Model, streams: Streams) -> dict[str, Tensor]:
 def _coded_images(model: Model, codes: Codes, streams: Streams) -> dict[str, Tensor]:
     chosen = torch.randperm(len(codes.data), generator=streams("evaluation/coded"))[:CODED_IMAGES]
     arrays = {"posterior_data": codes.data[chosen], "posterior": codes.posterior[chosen]}
-    arrays["reconstructions"] = model.reconstruct(codes.data[chosen])
+    if model.holds_plan:
+        arrays["reconstructions"] = model.reconstruct(codes.data[chosen])
     if codes.labels is not None:
         arrays["posterior_labels"] = codes.labels[chosen]
     return arrays

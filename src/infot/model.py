@@ -19,7 +19,7 @@ from infot.data import Dataset, Scaling
 from infot.errors import CheckpointError, ConfigError, ProblemError
 from infot.model_card import model_card
 from infot.models.latents import Categorical, LatentSpace
-from infot.objectives.base import Coder, Partners
+from infot.objectives.base import Coder, Partners, PlanCoder
 from infot.random import Streams
 from infot.training.tensorfile import load_weights, read_tensors, write_tensors
 
@@ -89,6 +89,16 @@ class TrainedModel:
     coder: Coder | None
     data: DataShape
     steps: int = 0
+
+    @property
+    def holds_plan(self) -> bool:
+        """Whether codes are read off a transport plan, which also rebuilds data."""
+        return isinstance(self.coder, PlanCoder)
+
+    @property
+    def route(self) -> str:
+        """What codes of data are read by, in words that end a sentence."""
+        return self._coder().route
 
     @property
     def device(self) -> torch.device:
@@ -163,6 +173,8 @@ class TrainedModel:
     def posterior(self, x: Tensor) -> Tensor:
         """Return the probability of every code value given each datum, shape ``(n, k)``; rows sum to 1.
 
+        By the plan, or by the recognition network of methods that have one.
+
         Args:
             x: Data in the model's units, shape ``(n, *shape)``.
         """
@@ -170,16 +182,19 @@ class TrainedModel:
 
     def encode(self, x: Tensor) -> Encoding:
         """Return the code of each datum and its posterior; ``x`` as in :meth:`posterior`."""
-        posterior = self.posterior(x)
-        return Encoding(posterior.argmax(1), posterior, posterior @ self._coder().code_values.cpu())
+        coder, parts = self._coder(), self._checked(x).split(CHUNK)
+        with torch.no_grad():
+            found = [coder.read(part.to(self.device)) for part in parts]
+        posterior, mean = (torch.cat(pieces).cpu() for pieces in zip(*found, strict=True))
+        return Encoding(posterior.argmax(1), posterior, mean)
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Return what the plan couples with each datum, shape of ``x``."""
-        return self._in_chunks(self._coder().reconstruct, self._checked(x))
+        return self._in_chunks(self._plan_coder().reconstruct, self._checked(x))
 
     def partners(self, x: Tensor, count: int) -> Partners:
         """Return the heaviest couplings of each datum under the plan; see :class:`Partners`."""
-        coder, parts = self._coder(), self._checked(x).split(CHUNK)
+        coder, parts = self._plan_coder(), self._checked(x).split(CHUNK)
         with torch.no_grad():
             found = [coder.partners(part.to(self.device), count) for part in parts]
         return Partners(*(torch.cat(pieces).cpu() for pieces in zip(*found, strict=True)))
@@ -266,6 +281,14 @@ class TrainedModel:
                 f"a model of the method {self.config.objective.method} cannot read codes of data"
             )
         return self.coder
+
+    def _plan_coder(self) -> PlanCoder:
+        coder = self._coder()
+        if not isinstance(coder, PlanCoder):
+            raise ConfigError(
+                f"a model of the method {self.config.objective.method} holds no plan that couples data with samples"
+            )
+        return coder
 
     def _checked(self, x: Tensor) -> Tensor:
         if x.ndim == 0 or tuple(x.shape[1:]) != self.data.shape:

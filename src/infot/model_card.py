@@ -4,8 +4,25 @@ from collections.abc import Mapping
 from importlib.metadata import version
 
 from infot.config import RunConfig
+from infot.methods import WITH_CRITIC
 
 __all__ = ["model_card"]
+
+
+def _told(config: RunConfig) -> str:
+    if config.objective.method != "structured":
+        return f" by the method {config.objective.method}, for comparison"
+    return (
+        ": a generator whose code is informative because optimal transport makes information through the\n"
+        "code cheap and through the noise dear"
+    )
+
+
+def _method(config: RunConfig) -> str:
+    objective = config.objective
+    return (
+        objective.method if objective.method in WITH_CRITIC else f"{objective.method}, {objective.plan} plan"
+    )
 
 
 def model_card(
@@ -27,10 +44,9 @@ def model_card(
     )
     rows = "".join(f"| {name} | {value:.4g} |\n" for name, value in metrics.items())
     results = f"\n## Results\n\n| metric | value |\n|---|---|\n{rows}" if rows else ""
-    return f"""# {config.preset}: an informative generative model
+    return f"""# {config.preset}: a generative model with codes
 
-Made by infot {version("infot")}: a generator whose code is informative because optimal transport makes information
-through the code cheap and through the noise dear.
+Made by infot {version("infot")}{_told(config)}.
 
 | | |
 |---|---|
@@ -38,7 +54,7 @@ through the code cheap and through the noise dear.
 | code | {", ".join(blocks)} |
 | noise | {noise_dim} normal |
 | generator | {config.model.generator} |
-| method | {config.objective.method}, {config.objective.plan} plan |
+| method | {_method(config)} |
 | training | {steps} steps of {config.training.batch_size}, seed {config.seed} |
 {results}
 ## Use
@@ -48,7 +64,7 @@ import infot
 
 model = infot.load("path/to/this/folder")
 x = model.sample(16, code=0, rng=0)   # 16 draws that share the first code
-found = model.encode(x)               # found.code, found.posterior: codes of data, by the transport plan
+found = model.encode(x)               # found.code, found.posterior: codes of data
 ```
 
 From the command line: `infot sample path/to/this/folder --n 64 --out samples.npz`.

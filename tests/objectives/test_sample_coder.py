@@ -34,7 +34,7 @@ def test_posteriors_of_unseen_data_sum_to_one_and_give_the_mean_code():
     unseen = torch.randn(600, 2, dtype=torch.float64)
     posterior = coder.posterior(unseen)
     assert torch.allclose(posterior.sum(1), torch.ones(600, dtype=torch.float64))
-    assert torch.allclose(coder.mean_code(unseen), posterior)
+    assert torch.allclose(coder.read(unseen).mean, posterior)
     assert coder.reconstruct(unseen).shape == unseen.shape
 
 

@@ -71,6 +71,36 @@ def test_training_learns_and_players_step_only_their_own_parameters(toy_run: Mak
     assert not torch.equal(state.nets.get_parameter("critic.weight"), critic)
 
 
+def test_players_take_their_turns_at_their_rates_with_a_batch_each_and_are_constrained(
+    toy_run: MakeRun,
+) -> None:
+    class Uneven(ToyObjective):
+        rates: Mapping[str, float] = {"critic": 0.1}
+        seen: list[tuple[str, float]] = []  # noqa: RUF012
+
+        def turns(self, step: int) -> tuple[str, ...]:
+            return ("critic", "critic", "generator") if step % 2 == 0 else ("generator",)
+
+        def loss(
+            self, player: str, nets: nn.ModuleDict, batch: Batch, streams: Streams
+        ) -> tuple[Tensor, dict[str, Tensor]]:
+            self.seen.append((player, float(batch.data.sum())))
+            return super().loss(player, nets, batch, streams)
+
+        def constrain(self, player: str, nets: nn.ModuleDict) -> None:
+            if player == "critic":
+                nets.get_parameter("critic.bias").fill_(7.0)
+
+    objective = Uneven()
+    state = toy_run(objective=objective).train(steps=3)
+    players = [player for player, _ in objective.seen]
+    assert players == ["critic", "critic", "generator", "generator", "critic", "critic", "generator"]
+    assert len({batch for _, batch in objective.seen}) == len(players)
+    rates = {name: optimiser.param_groups[0]["lr"] for name, optimiser in state.optimisers.items()}
+    assert rates["critic"] == pytest.approx(0.1 * rates["generator"])
+    assert state.nets.get_parameter("critic.bias").tolist() == [7.0]
+
+
 def test_average_copies_first_and_averages_later(toy_run: MakeRun) -> None:
     copied = toy_run().train(steps=5)  # ema_from is 0.3 of 20 steps
     assert torch.equal(copied.ema.get_parameter("critic.weight"), copied.nets.get_parameter("critic.weight"))

@@ -6,7 +6,15 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from infot.config import DataConfig, LatentConfig, ModelConfig, ObjectiveConfig, RunConfig, TrainingConfig
+from infot.config import (
+    CriticConfig,
+    DataConfig,
+    LatentConfig,
+    ModelConfig,
+    ObjectiveConfig,
+    RunConfig,
+    TrainingConfig,
+)
 from infot.config_checks import PATH_DATA
 from infot.errors import ConfigError
 
@@ -43,12 +51,16 @@ class TrainArguments:
     """Short for --training.max-minutes."""
     device: Annotated[str | None, arg(metavar="DEVICE")] = None
     """Short for --training.device."""
+    method: Annotated[str | None, arg(metavar="METHOD")] = None
+    """Short for --objective.method: another method in place of the preset's, with its authors' settings as defaults;
+    `infot --help` lists them."""
     seed: int = 0
     """Seed of all training randomness."""
     data: DataConfig = field(default_factory=DataConfig)
     latent: LatentConfig = field(default_factory=LatentConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    critic: CriticConfig = field(default_factory=CriticConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     @classmethod
@@ -60,6 +72,7 @@ class TrainArguments:
             latent=config.latent,
             model=config.model,
             objective=config.objective,
+            critic=config.critic,
             training=config.training,
         )
 
@@ -67,7 +80,7 @@ class TrainArguments:
         """Return the configuration that the arguments ask for.
 
         Args:
-            base: The configuration that gave the defaults.
+            base: The configuration that gave the defaults, of the method asked for.
 
         Raises:
             ConfigError: If a short option and the full one disagree.
@@ -89,6 +102,7 @@ class TrainArguments:
             latent=self.latent,
             model=self.model,
             objective=self.objective,
+            critic=self.critic,
             training=training,
         )
 

@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 from infot.nn.mlp import MLP
 
-__all__ = ["LinearGenerator", "MLPGenerator"]
+__all__ = ["NOISE_GAIN", "LinearGenerator", "MLPGenerator"]
 
-_NOISE_GAIN = 0.1
-"""Scale at which the noise enters a perceptron; the code enters at 1.
+NOISE_GAIN = 0.1
+"""Scale at which the noise enters a perceptron under a transport plan; the code enters at 1.
 
 While codes form, the noise hardly moves the loss, and Adam turns the gradients' randomness into random functions of
 the noise. A map that has folded in that time stays folded: transport moves samples, and both leaves of a fold pay
@@ -43,8 +43,8 @@ class LinearGenerator(nn.Module):
 class MLPGenerator(nn.Module):
     """A multilayer perceptron on the concatenated latent, in the units of the data.
 
-    The output is ``centre + spread * MLP(c, e / 10)``: the network works at unit scale whatever the data, and starts
-    close to affine in the noise.
+    The output is ``centre + spread * MLP(c, noise_gain * e)``: the network works at unit scale whatever the data, and
+    with a small gain starts close to affine in the noise.
 
     Args:
         code_dim: Width of the code.
@@ -52,6 +52,7 @@ class MLPGenerator(nn.Module):
         shape: Shape of a data point.
         width: Units of each hidden layer.
         depth: Number of hidden layers.
+        noise_gain: Scale at which the noise enters; see :data:`NOISE_GAIN`.
         centre: Mean of the data, shape ``shape``; zero if omitted.
         spread: Root mean square deviation of the data from its mean over all coordinates; 1 if omitted.
     """
@@ -67,16 +68,18 @@ class MLPGenerator(nn.Module):
         *,
         width: int,
         depth: int,
+        noise_gain: float = NOISE_GAIN,
         centre: Tensor | None = None,
         spread: float = 1.0,
     ) -> None:
         super().__init__()
         self.shape = shape
+        self.noise_gain = noise_gain
         self.layers = MLP(code_dim + noise_dim, math.prod(shape), width=width, depth=depth)
         self.register_buffer("centre", torch.zeros(shape) if centre is None else centre.clone())
         self.register_buffer("spread", torch.tensor(float(spread)))
 
     def forward(self, code: Tensor, noise: Tensor) -> Tensor:
         """Map ``(n, code_dim)`` and ``(n, noise_dim)`` to ``(n, *shape)``."""
-        flat = self.layers(torch.cat([code, _NOISE_GAIN * noise], dim=1))
+        flat = self.layers(torch.cat([code, self.noise_gain * noise], dim=1))
         return self.centre + self.spread * flat.unflatten(1, self.shape)

@@ -1,8 +1,9 @@
 """The contract between objectives and the training loop."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 from jaxtyping import Float, Int
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from infot.random import Streams
 
-__all__ = ["Batch", "Coder", "Objective", "Partners"]
+__all__ = ["Batch", "Coder", "Objective", "Partners", "PlanCoder", "Reading"]
 
 
 @dataclass(frozen=True)
@@ -40,18 +41,32 @@ class Partners(NamedTuple):
     mass: Float[Tensor, "n count"]
 
 
+class Reading(NamedTuple):
+    """What a coder reads of ``n`` data.
+
+    Attributes:
+        posterior: Probabilities over the code values.
+        mean: Mean of the code.
+    """
+
+    posterior: Float[Tensor, "n k"]
+    mean: Float[Tensor, "n code_dim"]
+
+
 class Coder(nn.Module, ABC):
-    """Reads codes off the plan after training; all state is in parameters and buffers, so a state_dict stores it.
+    """Reads codes of data after training; all state is in parameters and buffers, so a state_dict stores it.
 
     Attributes:
         code_values: The code values that the posterior ranges over, shape ``(k, code_dim)``.
+        route: What the codes are read by, in words that end a sentence.
     """
 
     code_values: Tensor
+    route: str
 
     @abstractmethod
     def posterior(self, x: Tensor) -> Float[Tensor, "n k"]:
-        """Return the plan's conditional of the code given each datum.
+        """Return the conditional of the code given each datum.
 
         Args:
             x: Data, shape ``(n, *shape)``.
@@ -60,9 +75,16 @@ class Coder(nn.Module, ABC):
             Probabilities over the code values; rows sum to 1.
         """
 
-    def mean_code(self, x: Tensor) -> Float[Tensor, "n code_dim"]:
-        """Return the plan's conditional mean of the code given each datum: for continuous codes, the code itself."""
-        return self.posterior(x) @ self.code_values
+    def read(self, x: Tensor) -> "Reading":
+        """Return the posterior and the conditional mean of the code, which for continuous codes is the code itself."""
+        posterior = self.posterior(x)
+        return Reading(posterior, posterior @ self.code_values)
+
+
+class PlanCoder(Coder):
+    """Reads codes off a transport plan, which also couples data with generated points."""
+
+    route = "the plan"
 
     @abstractmethod
     def partners(self, x: Tensor, count: int) -> Partners:
@@ -85,10 +107,19 @@ class Objective(ABC):
     repeats bit for bit.
 
     Attributes:
-        players: Names of the players, in turn order; each has its own optimiser.
+        players: Names of the players; each has its own optimiser.
+        rates: Learning rate of a player relative to that of the run; 1 where it is not named.
     """
 
     players: tuple[str, ...] = ("generator",)
+    rates: Mapping[str, float] = MappingProxyType({})
+
+    def turns(self, step: int) -> tuple[str, ...]:
+        """Return who plays after ``step`` finished steps, in order; by default every player once.
+
+        Every turn gets a batch of its own. A player may have several turns in a step, or none.
+        """
+        return self.players
 
     def parameters_of(self, player: str, nets: nn.ModuleDict) -> Iterable[nn.Parameter]:
         """Return the parameters that ``player``'s optimiser steps; by default those of the network of that name."""
@@ -100,10 +131,18 @@ class Objective(ABC):
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """Return the loss that ``player`` minimises and what is worth logging (0-dimensional, detached).
 
-        Every objective logs ``loss``, ``transport_cost``, ``plan_information`` (I(c;x), nats), ``noise_information``
-        (I(e;x|c), nats), ``marginal_error`` (L1), ``solver_steps``, ``epsilon`` and ``epsilon_code`` (units of cost).
+        Every objective logs ``loss``. One that holds a plan between code and data also logs ``transport_cost``,
+        ``plan_information`` (I(c;x), nats), ``noise_information`` (I(e;x|c), nats), ``marginal_error`` (L1),
+        ``solver_steps``, ``epsilon`` and ``epsilon_code`` (units of cost); one with several players the loss of each
+        under its name, as in ``critic_loss``.
         """
 
-    @abstractmethod
-    def coder(self, nets: nn.ModuleDict, data: Tensor, streams: Streams) -> Coder:
-        """Solve for the plan between the trained generator and ``data`` and return what reads codes off it."""
+    def constrain(self, player: str, nets: nn.ModuleDict) -> None:
+        """Bring the player's parameters back to where they may be, after its optimiser's step; by default anywhere."""
+
+    def coder(self, nets: nn.ModuleDict, data: Tensor, streams: Streams) -> Coder | None:
+        """Return what reads codes of data off the trained networks, or None where the method has nothing that does.
+
+        Where there is a plan, it is solved between the trained generator and ``data``.
+        """
+        return None

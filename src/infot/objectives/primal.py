@@ -8,7 +8,7 @@ from infot import ot
 from infot.errors import ConfigError
 from infot.models.encoders import GaussianNoise
 from infot.models.latents import LatentSpace
-from infot.objectives.base import Batch, Coder, Objective, Partners
+from infot.objectives.base import Batch, Objective, Partners, PlanCoder
 from infot.ot.schedules import Schedule
 from infot.random import Streams
 
@@ -190,7 +190,7 @@ class PrimalPlan(Objective):
         return coder
 
 
-class PrimalCoder(Coder):
+class PrimalCoder(PlanCoder):
     r"""Read codes off the primal plan: ``r(c | x) ∝ ζ_c exp((h_c - A(c, x)) / ε_c)``, with no randomness.
 
     Args:
@@ -249,7 +249,7 @@ class PrimalCoder(Coder):
 
     @torch.no_grad()
     def posterior(self, x: Tensor) -> Float[Tensor, "n k"]:
-        """Return r(c | x); see :class:`Coder`."""
+        """Return r(c | x); see :class:`~infot.objectives.base.Coder`."""
         scores = self.scores(x)
         return torch.softmax(self.log_weights + (self.potential - scores.T) / self.prices[1], dim=1)
 

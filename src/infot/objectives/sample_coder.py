@@ -5,14 +5,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from infot import ot
-from infot.objectives.base import Coder, Partners
+from infot.objectives.base import Partners, PlanCoder
 
 __all__ = ["SampleCoder"]
 
 _CHUNK = 256  # data points handled at once
 
 
-class SampleCoder(Coder):
+class SampleCoder(PlanCoder):
     r"""Codes of any datum from the plan, without an encoder.
 
     .. math:: A(c, x) = -\varepsilon \log E_e \exp((f(c,e) - C(c,e,x)) / \varepsilon), \qquad

@@ -4,6 +4,7 @@ import contextlib
 from abc import ABC
 from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor
 from torch.linalg import LinAlgError  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -68,17 +69,19 @@ def fit(
             stack.callback(callback.close)
             callback.start(state)
         while state.step < schedule.steps and state.stop is None:
-            state.set_learning_rate(schedule.learning_rate_at(state.step))
-            points = data[state.sampler.next().to(data.device)].to(state.device, non_blocking=True)
-            batch = Batch(points, schedule.progress_at(state.step))
+            state.set_learning_rate(schedule.learning_rate_at(state.step), objective.rates)
             info: dict[str, Tensor] = {}
-            for player in objective.players:
+            for player in objective.turns(state.step):
+                points = data[state.sampler.next().to(data.device)].to(state.device, non_blocking=True)
+                batch = Batch(points, schedule.progress_at(state.step))
                 loss, logged = _loss(objective, player, state, batch)
                 state.optimisers[player].zero_grad(set_to_none=True)
                 loss.backward(inputs=parameters[player])
                 values = {"loss": loss.detach()} | {name: logged[name] for name in logged if name != "loss"}
                 guard.watch(state.step + 1, player, values, parameters[player])
                 state.optimisers[player].step()
+                with torch.no_grad():
+                    objective.constrain(player, state.nets)
                 info |= values
             state.step += 1
             average_weights(state.ema, state.nets, schedule.ema_decay_at(state.step))

@@ -2,6 +2,7 @@
 
 import copy
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -87,11 +88,11 @@ class TrainState:
         """Return the seconds trained in all, over every process that had a part in the run."""
         return self.wall_seconds + (0.0 if self._started is None else time.monotonic() - self._started)
 
-    def set_learning_rate(self, value: float) -> None:
-        """Give every optimiser this learning rate."""
-        for optimiser in self.optimisers.values():
+    def set_learning_rate(self, value: float, rates: Mapping[str, float]) -> None:
+        """Give every player's optimiser this learning rate, times the player's own factor (1 where none is named)."""
+        for player, optimiser in self.optimisers.items():
             for group in optimiser.param_groups:
-                group["lr"] = value
+                group["lr"] = value * rates.get(player, 1.0)
 
 
 @torch.no_grad()

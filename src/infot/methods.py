@@ -1,0 +1,141 @@
+"""The methods that can be trained, each with the settings of its own paper. Torch-free.
+
+A preset says what is trained on what; :func:`with_method` puts another method in the place of its own. What belongs to
+the comparison stays as the preset has it: data, latent code, width and depth of the networks, number of steps. What
+belongs to the method comes from its paper: optimiser, batch, critic, penalties.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from infot.config import CriticConfig, RunConfig
+from infot.errors import ConfigError
+
+__all__ = ["METHODS", "WITH_CRITIC", "is_image_config", "with_method"]
+
+WITH_CRITIC = ("nonsaturating", "wgan-gp", "infogan", "sinkhorn-gan", "ot-gan")
+"""Methods that train a critic beside the generator; they hold no plan between code and data."""
+
+IMAGE_NOISE = 62
+"""Noise dimensions of generators of images: InfoGAN's on MNIST."""
+
+
+def is_image_config(config: RunConfig) -> bool:
+    """Return whether the configuration is one for images."""
+    return config.model.generator in ("convolutional", "deformable")
+
+
+def with_method(config: RunConfig, method: str) -> RunConfig:
+    """Return the configuration with another method and the settings that its authors published.
+
+    Args:
+        config: A preset.
+        method: One of :data:`METHODS`.
+
+    Returns:
+        ``config`` itself where it has the method already.
+
+    Raises:
+        ConfigError: If there is no such method.
+    """
+    if method not in METHODS:
+        raise ConfigError(f"objective.method: there is no {method!r}; known: {', '.join(METHODS)}")
+    if method == config.objective.method:
+        return config
+    config = replace(config, objective=replace(config.objective, method=method))
+    return METHODS[method](config)
+
+
+def _structured(config: RunConfig) -> RunConfig:
+    return config
+
+
+def _sinkhorn(config: RunConfig) -> RunConfig:
+    """Keep the preset's optimiser: the plain divergence differs from ours in the price of the code alone."""
+    return _general_generator(config)
+
+
+def _nonsaturating(config: RunConfig) -> RunConfig:
+    """DCGAN's settings on images (arXiv 1511.06434), PacGAN's on vectors (github.com/fjxmlzn/PacGAN)."""
+    config = _general_generator(config)
+    if is_image_config(config):
+        return _optimised(config, rate=2e-4, betas=(0.5, 0.999), batch=128)
+    return _optimised(config, rate=1e-4, betas=(0.8, 0.999), batch=100)
+
+
+def _wgan_gp(config: RunConfig) -> RunConfig:
+    """Settings of arXiv 1704.00028, algorithm 1; on vectors those of the authors' toy data (gan_toy.py)."""
+    config = _general_generator(config)
+    if is_image_config(config):
+        config = _optimised(config, rate=1e-4, betas=(0.0, 0.9), batch=64)
+        return replace(config, critic=CriticConfig(steps=5, gradient_penalty=10.0))
+    config = _optimised(config, rate=1e-4, betas=(0.5, 0.9), batch=256)
+    return replace(config, critic=CriticConfig(steps=5, gradient_penalty=0.1))
+
+
+def _infogan(config: RunConfig) -> RunConfig:
+    """Settings of the authors' MNIST experiment (github.com/openai/InfoGAN, run_mnist_exp.py)."""
+    config = _optimised(_general_generator(config), rate=1e-3, betas=(0.5, 0.999), batch=128)
+    return replace(config, critic=CriticConfig(rate=0.2, code_weight=(1.0, 1.0)))
+
+
+def _sinkhorn_gan(config: RunConfig) -> RunConfig:
+    """Settings of the authors' code (github.com/audeg/Sinkhorn-GAN) but for epsilon, which is relative here.
+
+    RMSprop at 5e-5 is Adam without a first moment. Theirs is the middle of the batches and smoothings they tried.
+    """
+    config = _optimised(_general_generator(config), rate=5e-5, betas=(0.0, 0.99), batch=250)
+    config = replace(config, objective=replace(config.objective, epsilon=(1.0, 1.0), max_solver_steps=100))
+    return replace(config, critic=CriticConfig(features=100, clip=0.01))
+
+
+def _ot_gan(config: RunConfig) -> RunConfig:
+    """Settings of arXiv 1803.05573, section 5 and the authors' code, but for the batch of 8000, which needs 8 GPUs."""
+    config = _optimised(_general_generator(config), rate=3e-4, betas=(0.5, 0.999), batch=256, average=0.999)
+    objective = replace(config.objective, epsilon=(0.002, 0.002), absolute_epsilon=True, max_solver_steps=500)
+    return replace(config, objective=objective, critic=CriticConfig(generator_steps=3, features=256))
+
+
+METHODS: dict[str, Callable[[RunConfig], RunConfig]] = {
+    "structured": _structured,
+    "sinkhorn": _sinkhorn,
+    "nonsaturating": _nonsaturating,
+    "wgan-gp": _wgan_gp,
+    "infogan": _infogan,
+    "sinkhorn-gan": _sinkhorn_gan,
+    "ot-gan": _ot_gan,
+}
+"""What each method changes in a configuration."""
+
+
+def _general_generator(config: RunConfig) -> RunConfig:
+    """Give images the convolutional generator, as the deformable one has its noise from the structured method.
+
+    Every such method holds its plans, where it has any, on samples, and its codes cost what noise costs.
+    """
+    objective = replace(config.objective, plan="sample", epsilon_code_ratio=(1.0, 1.0))
+    config = replace(config, objective=objective)
+    if config.model.generator != "deformable":
+        return config
+    return replace(
+        config,
+        model=replace(config.model, generator="convolutional"),
+        latent=replace(config.latent, noise=IMAGE_NOISE),
+    )
+
+
+def _optimised(
+    config: RunConfig, *, rate: float, betas: tuple[float, float], batch: int, average: float = 0.0
+) -> RunConfig:
+    """Set Adam to a constant rate, and the weight average (none: the last weights)."""
+    training = replace(
+        config.training,
+        learning_rate=rate,
+        final_learning_rate=rate,
+        adam_betas=betas,
+        batch_size=batch,
+        ema_decay=average,
+        ema_from=0.0,
+    )
+    # The small gain of the noise belongs to plans; a critic sees shapes, and needs the noise at full scale.
+    return replace(config, training=training, model=replace(config.model, noise_gain=1.0))
