@@ -49,6 +49,7 @@ from infot.ot.regularisers import Entropic, Regulariser, Scaled, Unregularised
 from infot.ot.relative import Relative, mean_cost
 from infot.ot.relaxed import relaxed_frequencies
 from infot.ot.schedules import Constant, Geometric, Linear, Schedule
+from infot.ot.semidual import plan_of_potential, semidual_value
 from infot.ot.sliced import sliced_wasserstein, wasserstein_1d
 from infot.ot.solution import Solution
 from infot.ot.solvers.approach import Approach
@@ -59,6 +60,7 @@ from infot.ot.solvers.nested import Nested
 from infot.ot.solvers.newton import Newton
 from infot.ot.solvers.perturbed import PerturbedCostLoop
 from infot.ot.solvers.sinkhorn import Sinkhorn, SymmetricSinkhorn
+from infot.ot.solvers.stochastic import Draw, SemiDiscrete, StochasticAscent, ascend_potential
 from infot.ot.solvers.unbalanced import UnbalancedSinkhorn
 from infot.ot.sparse import Cardinality, GroupLasso, Pointwise, Quadratic
 from infot.ot.status import Status
@@ -77,6 +79,7 @@ __all__ = [
     "Constant",
     "Cosine",
     "Cost",
+    "Draw",
     "EnergyKernel",
     "Entropic",
     "Envelope",
@@ -111,6 +114,7 @@ __all__ = [
     "Scaled",
     "Schedule",
     "SelfTerm",
+    "SemiDiscrete",
     "SemiDual",
     "Sinkhorn",
     "SinkhornDivergenceTo",
@@ -118,12 +122,14 @@ __all__ = [
     "Solver",
     "SquaredEuclidean",
     "Status",
+    "StochasticAscent",
     "Streaming",
     "Structured",
     "SymmetricSinkhorn",
     "UnbalancedSinkhorn",
     "Unregularised",
     "Unrolled",
+    "ascend_potential",
     "balanced_assignment",
     "choose_solver",
     "cloud_value",
@@ -135,7 +141,9 @@ __all__ = [
     "mean_cost",
     "mmd_squared",
     "pad_costs",
+    "plan_of_potential",
     "relaxed_frequencies",
+    "semidual_value",
     "sinkhorn_divergence",
     "sliced_wasserstein",
     "solve",

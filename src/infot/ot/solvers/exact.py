@@ -25,8 +25,8 @@ class Exact(Solver):
     """Solve the linear program: by assignment where weights are uniform and as many on both sides, else by HiGHS.
 
     Works in float64 on the CPU, item by item of a batch; 400 points a side take a tenth of a second by assignment and
-    about one by HiGHS. An item whose steps ran out has a plan of NaN and says so. The plan is a vertex, with at most ``n + m - 1`` couplings, and potentials prove it: ``f + g <= C``, with
-    equality where mass moves.
+    about one by HiGHS. The plan is a vertex, with at most ``n + m - 1`` couplings, and potentials prove it:
+    ``f + g <= C``, with equality where mass moves. An item whose steps ran out has a plan of NaN and says so.
     """
 
     def solve(
