@@ -72,7 +72,7 @@ def test_a_bank_of_latents_learns_the_potential_of_the_whole_data(regulariser: o
     latents = torch.randn(12, 2, generator=rng(0), dtype=torch.float64)
     data = 0.7 * torch.randn(400, 2, generator=rng(1), dtype=torch.float64) + 0.3
     a = random_weights(12, 2)
-    fitted = ot.StochasticAscent(steps=800, batch=128, first=256).fit(
+    fitted = ot.StochasticAscent(steps=600, batch=128, first=256).fit(
         latents, stream(data), regulariser=regulariser, rng=rng(3), weights=a
     )
     whole = ot.OTProblem.from_points(latents, data, regulariser=regulariser, a=a)
