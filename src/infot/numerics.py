@@ -1,5 +1,6 @@
 """Small numerical helpers shared by every floor: weighted log-sum-exp, safe logarithm, arrays of inner loops."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ __all__ = [
     "safe_log",
     "weighted_logsumexp",
 ]
+
+_EDGE = {dtype: math.log(torch.finfo(dtype).tiny) + 1.0 for dtype in (torch.float32, torch.float64)}
 
 
 def safe_log(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
@@ -81,9 +84,14 @@ def largest_exponent(dtype: torch.dtype) -> float:
 def exp_flushed(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """Return ``exp(x)`` in place, with exponents below the normal range of the dtype raised to its edge.
 
-    ``torch.exp`` is 20 to 35 times slower where it underflows; the edge (1e-37 in float32) is zero for every sum.
+    ``torch.exp`` is 20 to 35 times slower where it underflows, and products with what underflows are slow; the edge
+    (1e-37 in float32) is zero for every sum. On one thread numpy's exponential takes half the time of torch's.
     """
-    return x.clamp_(min=float(np.log(torch.finfo(x.dtype).tiny)) + 1.0).exp_()
+    x.clamp_(min=_EDGE[x.dtype])
+    if x.device.type != "cpu" or torch.get_num_threads() > 1 or x.requires_grad:
+        return x.exp_()
+    np.exp(x.numpy(), out=x.numpy())
+    return x
 
 
 def namespace(x: Any) -> Any:

@@ -116,6 +116,11 @@ class Nest:
         codes = a.reshape(a.shape[0], -1, sizes[-1]).sum(-1)
         return cls(sizes[:-1], epsilons, epsilon, tuple(reversed(conditionals[1:])), noise, codes)
 
+    def scaled(self, factor: float) -> "Nest":
+        """Return the nest at a multiple of all prices."""
+        prices = tuple(factor * price for price in self.epsilons)
+        return replace(self, epsilon=factor * self.epsilon, epsilons=prices)
+
     @property
     def n_codes(self) -> int:
         """Number of code values."""

@@ -26,9 +26,7 @@ class Anderson:
         self.memory = memory
         self._xp = namespace(weights)
         self._root = self._xp.sqrt(weights)
-        empty = 0 * weights[:, None].repeat(max(memory, 1), 1)
-        self._moves, self._turns = empty, empty + 0
-        self._position = 0
+        self._held = 0
         self._last: tuple[Any, Any, Any] | None = None
 
     def next(self, x: Any, step: Any, error: Any) -> Any:
@@ -36,40 +34,52 @@ class Anderson:
         plain = x + step
         if self.memory == 0:
             return plain
+        scaled = step * self._root
         if self._last is None:
-            self._last = (x, step, error)
+            self._last = (plain, scaled, error)
             return plain
-        last_x, last_step, last_error = self._last
-        rejected = ~(error <= _GROWTH * last_error)
-        if bool(rejected.any()):
-            return self._fall_back(x, step, error, rejected)
-        slot = self._position % self.memory
-        turn = step - last_step
-        self._moves[:, slot] = x - last_x + turn
-        self._turns[:, slot] = turn * self._root
-        self._position += 1
-        self._last = (x, step, error)
-        return plain - self._correction(step)
+        last_plain, last_scaled, last_error = self._last
+        if not bool((error <= _GROWTH * last_error).all()):
+            return self._fall_back(plain, scaled, error)
+        if self._held == 0:
+            self._allocate(x)
+        slot = self._held % self.memory
+        self._held += 1
+        self._moves[:, slot] = plain - last_plain
+        self._turns[:, slot] = scaled - last_scaled
+        self._last = (plain, scaled, error)
+        return plain - self._correction(scaled, slot)
 
-    def _correction(self, step: Any) -> Any:
+    def _allocate(self, x: Any) -> None:
+        self._moves = self._xp.stack([0 * x] * self.memory, 1)
+        self._turns = self._moves + 0
+        self._gram = self._turns @ self._turns.mT
+        self._ridge = self._gram + 0
+        index = range(self.memory)
+        self._ridge[:, index, index] += _RIDGE
+
+    def _correction(self, scaled: Any, slot: int) -> Any:
         """Return the combination of moves whose turns best explain the step."""
-        xp, held = self._xp, min(self._position, self.memory)
-        turns = self._turns[:, :held]
-        gram = turns @ turns.mT
-        target = turns @ (step * self._root)[..., None]
-        index = range(held)
-        scale = xp.amax(gram[:, index, index], -1)[:, None, None] + 1e-30
-        gram = gram / scale
-        gram[:, index, index] += _RIDGE
-        weights = xp.linalg.solve(gram, target / scale)
+        xp, held = self._xp, min(self._held, self.memory)
+        products = (self._turns @ self._turns[:, slot, :, None])[..., 0]
+        self._gram[:, slot] = products
+        self._gram[:, :, slot] = products
+        turns, gram = self._turns[:, :held], self._gram[:, :held, :held]
+        target = turns @ scaled[..., None]
+        # by Cauchy and Schwarz the largest entry stands on the diagonal
+        scale = xp.amax(gram, (-2, -1))[:, None, None] + 1e-30
+        weights = xp.linalg.solve(gram / scale + self._ridge[:, :held, :held], target / scale)
         return (weights.mT @ self._moves[:, :held])[:, 0]
 
-    def _fall_back(self, x: Any, step: Any, error: Any, rejected: Any) -> Any:
+    def _fall_back(self, plain: Any, scaled: Any, error: Any) -> Any:
         """Forget the history of the rejected items and take their last plain step; others take their plain step."""
         assert self._last is not None
-        last_x, last_step, _ = self._last
-        self._moves[rejected], self._turns[rejected] = 0, 0
+        last_plain, last_scaled, last_error = self._last
+        rejected = ~(error <= _GROWTH * last_error)
+        if self._held:
+            self._moves[rejected], self._turns[rejected] = 0, 0
+            self._gram = self._turns @ self._turns.mT
         where, mask = self._xp.where, rejected[..., None]
-        held = where(rejected, error + float("inf"), error)
-        self._last = (where(mask, last_x, x), where(mask, last_step, step), held)
-        return where(mask, last_x + last_step, x + step)
+        plain = where(mask, last_plain, plain)
+        self._last = (plain, where(mask, last_scaled, scaled), where(rejected, error + float("inf"), error))
+        return plain

@@ -29,5 +29,17 @@ class Approach:
         if self.memory < 0 or not self.factor > 1 or not self.from_epsilon >= 0:
             raise ProblemError(f"expected memory >= 0, factor > 1 and from_epsilon >= 0, got {self}")
 
+    def stages(self, height: float) -> list[float]:
+        """Return the factors on all prices of the stages before the last one, largest first.
+
+        Args:
+            height: Mean cost above the least one, in units of the price of a nat.
+        """
+        factors, factor = [], self.factor
+        while factor < self.from_epsilon * height:
+            factors.append(factor)
+            factor *= self.factor
+        return factors[::-1]
+
 
 ACCELERATED = Approach()

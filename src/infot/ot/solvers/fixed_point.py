@@ -1,11 +1,12 @@
 """The damped fixed point on the latent potential, ``f <- f - epsilon_1 log(row mass)``, accelerated.
 
 With one block it is Sinkhorn's algorithm; with nested blocks it is the contraction of the nested logit model (Berry,
-RAND Journal of Economics 25(2), 1994), damped by the smallest price of a nat. Three things make it fast: whole codes
-are balanced by Newton's method inside every evaluation, Anderson's extrapolation undoes the damping, and small prices
-are approached through larger ones.
+RAND Journal of Economics 25(2), 1994), damped by the smallest price of a nat. Four things make it fast: whole codes
+are balanced by Newton's method inside every evaluation, steps within a code are taken at the price of the noise as long
+as errors fall, Anderson's extrapolation undoes the damping, and small prices are approached through larger ones.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,27 +22,24 @@ from infot.ot.solution import Solution
 from infot.ot.solvers.anderson import Anderson
 from infot.ot.solvers.approach import Approach
 from infot.ot.solvers.base import statuses_of
-from infot.ot.solvers.kernel import Evaluation, NestedKernel
+from infot.ot.solvers.flat_kernel import FlatKernel, GivenCost
+from infot.ot.solvers.kernel import Evaluation, Kernel
+from infot.ot.solvers.nested_kernel import NestedKernel
+from infot.ot.solvers.pace import Pace
 from infot.ot.solvers.patience import Patience
 from infot.ot.status import Status
 from infot.ot.structure import Nest, Structured
 
-__all__ = ["FixedPoint", "averaged_move", "damped_move", "fixed_point"]
+__all__ = ["FixedPoint", "Stage", "approach", "averaged_step", "fixed_point"]
 
-_CODE_SHARE = 0.25
 _STAGE_TOLERANCE = 0.1
-_PATIENCE = 500
+_WATCH = 10  # steps between two looks at whether anything still betters
+_PATIENCE = 50  # of these
 
 
-def damped_move(now: Evaluation, damping: float) -> Any:
-    """Return ``-epsilon_1 log(row mass)``: the contraction; Sinkhorn's half step where there is one price."""
-    xp = namespace(now.row_mass)
-    return -damping * xp.log(now.row_mass + xp.finfo(now.row_mass.dtype).tiny)
-
-
-def averaged_move(now: Evaluation, damping: float) -> Any:
+def averaged_step(now: Evaluation) -> Any:
     """Return ``(g - f) / 2``: for a measure against itself, where both potentials are one (Feydy et al. 2019)."""
-    return (now.g - now.f) / 2
+    return (now.g - now.f) * 0.5
 
 
 @dataclass(frozen=True)
@@ -53,14 +51,25 @@ class FixedPoint:
         tolerance: L1 error of the row masses to reach.
         max_steps: Limit on the steps, over the whole approach.
         name: Name of the solver for the record.
-        move: Step of the potential at an evaluation, given the smallest price of a nat.
+        step: Step of the potential at an evaluation; left out, the kernel's own.
     """
 
     approach: Approach
     tolerance: float
     max_steps: int
     name: str
-    move: Callable[[Evaluation, float], Any] = damped_move
+    step: Callable[[Evaluation], Any] | None = None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where an iteration ended, at one set of prices."""
+
+    last: Evaluation
+    kernel: Kernel
+    error: Any
+    n_steps: Any
+    otherwise: Status
 
 
 def fixed_point(
@@ -75,86 +84,119 @@ def fixed_point(
         start: Potential to start from; then there is no approach through larger prices.
     """
     nest = Nest.of(regulariser, problem.row_weights, problem.blocks)
-    f, used = None if start is None else to_loop(start), 0
-    loose = replace(
-        settings,
-        tolerance=max(_STAGE_TOLERANCE, settings.tolerance),
-        max_steps=settings.max_steps - 1,
-    )
-    with np.errstate(
-        all="ignore"
-    ):  # what leaves the finite numbers is seen in the error and told by the status
-        for scale in _stages(problem, nest, settings.approach) if start is None else ():
-            if used >= loose.max_steps:
-                break
-            stage = _iterate(problem, _scaled(nest, scale), loose, f, used)
-            f, used = stage.last.f, int(stage.n_steps.max())
-        final = _iterate(problem, nest, settings, f, used)
+    buffer = torch.empty_like(problem.cost, memory_format=torch.contiguous_format)
+
+    def kernel_at(factor: float, tolerance: float) -> Kernel:
+        cost, b = problem.cost, problem.column_weights
+        if nest.sizes:
+            return NestedKernel(cost, b, nest.scaled(factor), tolerance=tolerance, buffer=buffer)
+        costs, epsilon = GivenCost(cost), factor * nest.epsilon
+        return FlatKernel(costs, problem.row_weights, b, epsilon=epsilon, buffer=buffer)
+
+    height = 0.0 if start is not None else problem.mean_cost - float(problem.cost.amin())
+    factors = settings.approach.stages(height / nest.epsilon)
+    f = None if start is None else to_loop(start)
+    final = approach(kernel_at, to_loop(problem.row_weights), settings, factors=factors, f=f)
     perturbed = isinstance(regulariser, Structured)
     return _finish(problem, nest if perturbed else replace(nest, sizes=()), final, settings)
 
 
-def _stages(problem: OTProblem, nest: Nest, approach: Approach) -> list[float]:
-    """Return the factors on all prices of the stages before the last one, largest first."""
-    height = problem.mean_cost - float(problem.cost.amin())
-    ratio = approach.from_epsilon * height / nest.epsilon
-    factors, factor = [], approach.factor
-    while factor < ratio:
-        factors.append(factor)
-        factor *= approach.factor
-    return factors[::-1]
+def approach(
+    kernel_at: Callable[[float, float], Kernel], a: Any, settings: FixedPoint, *, factors: list[float], f: Any
+) -> Stage:
+    """Iterate at ever smaller prices, each stage from where the last one ended.
+
+    Args:
+        kernel_at: The problem at a factor on all its prices, for a tolerance.
+        a: Weights of the rows, an array of inner loops.
+        settings: Settings of the iteration.
+        factors: Factors on the prices in the stages before the last one.
+        f: Potential to start from, or None.
+    """
+    used = 0
+    loose = replace(
+        settings, tolerance=max(_STAGE_TOLERANCE, settings.tolerance), max_steps=settings.max_steps - 1
+    )
+    # what leaves the finite numbers is seen in the error and told by the status
+    with np.errstate(all="ignore"):
+        for factor in factors:
+            if used >= loose.max_steps:
+                break
+            stage = _iterate(kernel_at(factor, loose.tolerance), a, loose, f, used)
+            f, used = stage.last.f, int(stage.n_steps.max())
+        return _iterate(kernel_at(1.0, settings.tolerance), a, settings, f, used)
 
 
-def _scaled(nest: Nest, factor: float) -> Nest:
-    return replace(nest, epsilon=factor * nest.epsilon, epsilons=tuple(factor * e for e in nest.epsilons))
-
-
-@dataclass(frozen=True)
-class _Stage:
-    last: Evaluation
-    error: Tensor
-    n_steps: Tensor
-    otherwise: Status
-
-
-def _iterate(problem: OTProblem, nest: Nest, settings: FixedPoint, f: Any, used: int) -> _Stage:
+def _iterate(kernel: Kernel, a: Any, settings: FixedPoint, f: Any, used: int) -> Stage:
     """Iterate at fixed prices until every item is done or the steps are used up."""
-    kernel = NestedKernel(problem.cost, problem.column_weights, nest)
-    f = kernel.start() if f is None else f
-    kernel.anchor(f)
-    a = to_loop(problem.row_weights)
-    xp = namespace(a)
-    accelerate = Anderson(settings.approach.memory, a)
-    n_steps, error = 0 * a[:, 0], 1 + 0 * a[:, 0]
-    step, patience, otherwise = used, Patience(_PATIENCE), Status.MAX_STEPS
+    f = kernel.anchor(f)
+    error = 1 + 0 * a[:, 0]
+    accelerate, patience = Anderson(settings.approach.memory, a), Patience(_PATIENCE)
+    pace = Pace(error) if kernel.bold and settings.step is None else None
+    count = _Count(error, settings.tolerance)
+    step, otherwise = used, Status.MAX_STEPS
     while True:
         step += 1
-        now = kernel.evaluate(f, _CODE_SHARE * xp.clip(error, settings.tolerance, 1.0))
-        error = (a * abs(now.row_mass - 1)).sum(-1)
-        done = error <= settings.tolerance
-        n_steps = xp.where((n_steps == 0) & done, step, n_steps)
-        if step == settings.max_steps or bool((done | ~xp.isfinite(error)).all()):
+        now = kernel.evaluate(f, error)
+        error = (abs(now.row_mass - 1) * a).sum(-1)
+        if count.over(error, step) or step == settings.max_steps:
             break
-        if patience.exhausted(error):
+        if step % _WATCH == 0 and patience.exhausted(error):
             otherwise = Status.STALLED
             break
-        f = accelerate.next(now.f, settings.move(now, nest.damping), error)
-        if kernel.drifted(f):
-            kernel.anchor(f)
-    n_steps = from_loop(xp.where(n_steps == 0, step, n_steps)).long()
-    return _Stage(now, from_loop(error), n_steps, otherwise)
+        back = None if pace is None else pace.judge(now.f, error)
+        if back is None:
+            f = accelerate.next(now.f, _step(kernel, now, settings, pace), error)
+        else:
+            f, accelerate = back, Anderson(settings.approach.memory, a)
+    return Stage(now, kernel, error, count.at(step), otherwise)
 
 
-def _finish(problem: OTProblem, nest: Nest, stage: _Stage, settings: FixedPoint) -> Solution:
+class _Count:
+    """Count the steps of each item to its tolerance."""
+
+    def __init__(self, like: Any, tolerance: float) -> None:
+        self._xp, self._tolerance = namespace(like), tolerance
+        self._steps = 0 * like
+
+    def over(self, error: Any, step: int) -> bool:
+        """Take note of the errors of a step and say whether no item has anything left to do."""
+        worst = float(error.max())
+        if len(error) > 1:
+            done = error <= self._tolerance
+            self._steps = self._xp.where((self._steps == 0) & done, step, self._steps)
+        if math.isfinite(worst):
+            return worst <= self._tolerance
+        return bool(((error <= self._tolerance) | ~self._xp.isfinite(error)).all())
+
+    def at(self, step: int) -> Any:
+        """Return the steps of each item; those that are not done took all of them."""
+        return self._xp.where(self._steps == 0, step, self._steps)
+
+
+def _step(kernel: Kernel, now: Evaluation, settings: FixedPoint, pace: Pace | None) -> Any:
+    if settings.step is not None:
+        return settings.step(now)
+    if pace is None:
+        return kernel.safe_step(now)
+    return pace.mix(kernel.bold_step(now), kernel.safe_step(now))
+
+
+def _finish(problem: OTProblem, nest: Nest, stage: Stage, settings: FixedPoint) -> Solution:
     """Make the rows exact with the perturbation held, and value the semi-dual before that."""
-    f, g, soft, mass = (
-        from_loop(x) for x in (stage.last.f, stage.last.g, stage.last.soft, stage.last.row_mass)
-    )
+    last = stage.last
+    f, g, mass = (from_loop(x) for x in (last.f, last.g, last.row_mass))
     value = (problem.row_weights * f).sum(-1) + (problem.column_weights * g).sum(-1)
-    perturbation = nest.epsilon * nest.outer(soft)[1] - soft - g.unsqueeze(1) if nest.sizes else None
+    perturbation = _perturbation(nest, from_loop(last.soft), g) if nest.sizes else None
     exact = f - nest.epsilon * safe_log(mass)
-    statuses = statuses_of(stage.error, settings.tolerance, stage.otherwise)
-    rows, kernel, columns = (from_loop(x) for x in stage.last.factors)
+    statuses = statuses_of(from_loop(stage.error), settings.tolerance, stage.otherwise)
+    rows, columns = (from_loop(x) for x in last.factors)
     weights = (problem.row_weights / mass.clamp_min(torch.finfo(mass.dtype).tiny)).reshape(rows.shape)
-    factors = (rows * weights, kernel, columns)
-    return Solution(exact, g, value, stage.n_steps, statuses, settings.name, perturbation, factors=factors)
+    factors = (rows * weights, from_loop(stage.kernel.matrix), columns)
+    steps = from_loop(stage.n_steps).long()
+    return Solution(exact, g, value, steps, statuses, settings.name, perturbation, factors=factors)
+
+
+def _perturbation(nest: Nest, soft: Tensor, g: Tensor) -> Tensor:
+    """Return what the structure lowers the cost of (code, datum) by."""
+    return nest.epsilon * nest.outer(soft)[1] - soft - g.unsqueeze(1)

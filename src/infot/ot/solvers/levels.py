@@ -61,6 +61,7 @@ class Levels:
         self.code_weights = to_loop(nest.code_weights.clamp_min(_TRACE))
         self.b = to_loop(b)
         self._xp = namespace(self.b)
+        self._conditionals = [to_loop(c) for c in nest.conditionals]
         self._log_weights = [to_loop(c.clamp_min(_TRACE).log().unsqueeze(-1)) for c in nest.conditionals]
         self._tiny = torch.finfo(b.dtype).tiny
         self._eps = torch.finfo(b.dtype).eps
@@ -83,6 +84,27 @@ class Levels:
             posterior = share.reshape(*share.shape[:-1], *[1] * (len(self.sizes) - depth), n_data) * posterior
             level = (epsilon * (top + xp.log(total))).reshape(batch, *self.sizes[: depth - 1], n_data)
         return -level, posterior.reshape(batch, -1, n_data)
+
+    def step(self, row_mass: Any) -> Any:
+        """Return the step of the latent potential from the mass of each row, ``(B, n)``, which is one at the solution.
+
+        The logarithm of a row's mass is the sum, over the blocks, of the rise of the log-mean given one block more;
+        each rise is undone at its block's price: ``-epsilon log(mass / mean of its code) - epsilon_code log(mean)``.
+        Within a code this is Sinkhorn's step, across codes the contraction of the nested logit. Where codes share data
+        at a price far below the noise's it overshoots.
+        """
+        batch, price = row_mass.shape[0], self.epsilon
+        mean = row_mass.reshape(batch, *self.sizes, -1)
+        step = -price * self._log(mean)
+        mean = (self.noise.reshape(mean.shape) * mean).sum(-1)
+        for depth in range(len(self.sizes), 0, -1):
+            rise, price = price - self.epsilons[depth - 1], self.epsilons[depth - 1]
+            step += (rise * self._log(mean)).reshape(*mean.shape, *[1] * (step.ndim - mean.ndim))
+            mean = (self._conditionals[depth - 1] * mean).sum(-1)
+        return step.reshape(row_mass.shape)
+
+    def _log(self, masses: Any) -> Any:
+        return self._xp.log(masses + self._tiny)
 
     def balance(self, soft: Any, tolerance: Any) -> Codes:
         """Shift whole codes until the L1 error of their masses is below a tolerance for each item."""

@@ -10,7 +10,7 @@ from infot.ot.regularisers import Entropic
 from infot.ot.solution import Solution
 from infot.ot.solvers.approach import ACCELERATED, Approach
 from infot.ot.solvers.base import Solver
-from infot.ot.solvers.fixed_point import FixedPoint, averaged_move, fixed_point
+from infot.ot.solvers.fixed_point import FixedPoint, averaged_step, fixed_point
 
 __all__ = ["Sinkhorn", "SymmetricSinkhorn"]
 
@@ -77,7 +77,7 @@ class SymmetricSinkhorn(Solver):
             tolerance=tolerance,
             max_steps=max_steps,
             name="SymmetricSinkhorn",
-            move=averaged_move,
+            step=averaged_step,
         )
         plain = problem.derived(blocks=None)
         return fixed_point(plain, problem.regulariser, settings, start)

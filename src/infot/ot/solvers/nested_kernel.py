@@ -1,0 +1,102 @@
+"""The kernel of structured problems: a nested soft minimum by products with a matrix, and balanced codes.
+
+The kernel is that of :mod:`infot.ot.solvers.kernel` with the column's largest exponent taken code by code, so shifts of
+whole codes leave it as it is.
+"""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from infot.numerics import exp_flushed, from_loop, largest_exponent, namespace, to_loop
+from infot.ot.solvers.kernel import Evaluation, Kernel
+from infot.ot.solvers.levels import Codes, Levels
+from infot.ot.structure import Nest
+
+__all__ = ["NestedKernel"]
+
+_CODE_SHARE = 0.25
+_BOLD = 0.05  # price of the code, relative to that of the noise, below which bold steps seldom pay
+
+
+class NestedKernel(Kernel):
+    """Evaluate the nested soft minimum of a problem near an anchor.
+
+    Args:
+        cost: Costs.
+        b: Weights of the data.
+        nest: Weights of the latents and temperatures.
+        tolerance: L1 marginal error that is wanted in the end; codes are not balanced better than a share of it.
+        buffer: Memory for the kernel, which is overwritten.
+    """
+
+    def __init__(
+        self,
+        cost: Float[Tensor, "B n m"],
+        b: Float[Tensor, "B m"],
+        nest: Nest,
+        *,
+        tolerance: float,
+        buffer: Float[Tensor, "B n m"],
+    ) -> None:
+        self.levels = Levels(nest, b)
+        shape = (cost.shape[0], nest.n_codes, -1, cost.shape[-1])
+        self._cost, self._buffer = cost.reshape(shape), buffer.view(shape)
+        self._absent = (nest.noise <= 0).unsqueeze(-1) if self.levels.noise.min() <= 0 else None
+        self.bold = _BOLD * nest.epsilon <= nest.damping < nest.epsilon
+        self._tolerance = tolerance
+        self._largest = largest_exponent(cost.dtype)
+        self._tiny = torch.finfo(cost.dtype).tiny
+        self._xp = namespace(self.levels.noise)
+
+    def anchor(self, f: Any) -> Any:
+        """Absorb a potential; see :meth:`Kernel.anchor`."""
+        price, shape = self.levels.epsilon, self._cost.shape[:3]
+        potential = self._cost.amin(-1) if f is None else from_loop(f.reshape(shape))
+        score = torch.sub(
+            (potential * (1 / price)).unsqueeze(-1), self._cost, alpha=1 / price, out=self._buffer
+        )
+        held = score if self._absent is None else score.masked_fill(self._absent, -torch.inf)
+        soft = held.amax(2)
+        exponents = score.sub_(soft.unsqueeze(2))
+        if self._absent is not None:
+            exponents.clamp_(max=self._largest)
+        self.matrix = to_loop(exp_flushed(exponents))
+        self._soft = to_loop(soft * price)
+        self._anchor = to_loop(potential)
+        return self._anchor.reshape(len(self._anchor), -1)
+
+    def evaluate(self, f: Any, error: Any) -> Evaluation:
+        """Evaluate the semi-dual at a potential near the anchor, after balancing the codes."""
+        levels, xp = self.levels, self._xp
+        shift = (f.reshape(self._anchor.shape) - self._anchor) * (1 / levels.epsilon)
+        if abs(shift).max() > self._largest:
+            self.anchor(f)
+            shift = 0 * shift
+        scaling = xp.exp(shift)
+        totals = ((levels.noise * scaling)[..., None, :] @ self.matrix)[..., 0, :]
+        totals += self._tiny
+        soft = self._soft + levels.epsilon * xp.log(totals)
+        codes = levels.balance(soft, _CODE_SHARE * xp.clip(error, self._tolerance, 1.0))
+        f, soft = self._shift(f, soft, codes)
+        loads = codes.posterior * levels.b[:, None]
+        loads /= totals * (levels.code_weights[..., None] + self._tiny)
+        masses = scaling * (self.matrix @ loads[..., None])[..., 0]
+        return Evaluation(f, codes.g, masses.reshape(f.shape), (scaling, loads), soft)
+
+    def _shift(self, f: Any, soft: Any, codes: Codes) -> tuple[Any, Any]:
+        """Shift potential, soft maximum and anchor of whole codes; the kernel stays."""
+        shift = codes.shift[..., None]
+        self._anchor = self._anchor + shift
+        self._soft = self._soft + shift
+        return (f.reshape(self._anchor.shape) + shift).reshape(f.shape), soft + shift
+
+    def safe_step(self, now: Evaluation) -> Any:
+        """Return ``-epsilon_1 log(row mass)``, with the smallest price: a contraction (Berry 1994)."""
+        return -self.levels.damping * self._xp.log(now.row_mass + self._tiny)
+
+    def bold_step(self, now: Evaluation) -> Any:
+        """Return the step that undoes each block's share of the row masses at the block's own price."""
+        return self.levels.step(now.row_mass)
