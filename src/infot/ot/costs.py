@@ -18,6 +18,7 @@ __all__ = [
     "OnCoordinates",
     "PerturbedCost",
     "SquaredEuclidean",
+    "check_clouds",
     "squared_euclidean",
 ]
 
@@ -59,6 +60,22 @@ def _full_precision_product(x: Tensor, y: Tensor) -> Tensor:
         torch.backends.cuda.matmul.allow_tf32 = allowed
 
 
+def check_clouds(x: Tensor, y: Tensor) -> None:
+    """Refuse what are not two clouds in one space.
+
+    Raises:
+        ProblemError: if the clouds are not floating point or differ in dimension.
+    """
+    if not (x.is_floating_point() and y.is_floating_point()):
+        raise ProblemError(
+            f"expected floating-point clouds, got {x.dtype} and {y.dtype}; call .float() on them"
+        )
+    if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-1]:
+        raise ProblemError(
+            f"expected clouds of shapes (..., n, d) and (..., m, d), got {tuple(x.shape)} and {tuple(y.shape)}"
+        )
+
+
 class Cost(ABC):
     """A ground cost: the price of moving a unit of mass from a point to another."""
 
@@ -74,14 +91,7 @@ class Cost(ABC):
         Raises:
             ProblemError: if the clouds are not floating point or differ in dimension.
         """
-        if not (x.is_floating_point() and y.is_floating_point()):
-            raise ProblemError(
-                f"expected floating-point clouds, got {x.dtype} and {y.dtype}; call .float() on them"
-            )
-        if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-1]:
-            raise ProblemError(
-                f"expected clouds of shapes (..., n, d) and (..., m, d), got {tuple(x.shape)} and {tuple(y.shape)}"
-            )
+        check_clouds(x, y)
         return self.pairwise(x, y)
 
 

@@ -7,9 +7,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from infot.errors import ProblemError
+from infot.ot.euclidean_divergence import Clouds, Wishes
 from infot.ot.costs import Cost, SquaredEuclidean
 from infot.ot.differentiation import ENVELOPE, Envelope, Gradient
-from infot.ot.entry import solve
+from infot.ot.entry import SMALL_EPSILON, solve
 from infot.ot.euclidean import cost_matrix, euclidean_value
 from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic, Regulariser
@@ -43,9 +44,7 @@ class _Terms:
     ) -> Tensor:
         """Return the optimal value between two clouds."""
         ground = SquaredEuclidean() if self.cost is None else self.cost
-        # The gradient at squared Euclidean cost in closed form takes one product with the plan.
-        closed = isinstance(ground, SquaredEuclidean) and isinstance(self.gradient, Envelope)
-        closed = closed and x.points.ndim == y.points.ndim
+        closed = self.closed(x.points, y.points)
         matrix = cost_matrix(x.points, y.points) if closed else ground(x.points, y.points)
         problem = OTProblem(cost=matrix, regulariser=regulariser, a=x.weights, b=y.weights)
         plan = solve(
@@ -57,6 +56,11 @@ class _Terms:
             gradient=None if closed else self.gradient,
         )
         return euclidean_value(plan, x.points, y.points) if closed else plan.value
+
+    def closed(self, x: Tensor, y: Tensor) -> bool:
+        """Say whether gradients have a closed form that takes one product with the plan."""
+        euclidean = self.cost is None or isinstance(self.cost, SquaredEuclidean)
+        return euclidean and isinstance(self.gradient, Envelope) and x.ndim == y.ndim
 
     def itself(self, x: _Measure, epsilon: float) -> Tensor:
         """Return the entropic value of a cloud against itself, by averaged updates."""
@@ -100,6 +104,10 @@ def sinkhorn_divergence(
         True
     """
     terms = _Terms(cost, tolerance, max_steps, on_failure, gradient)
+    if terms.closed(x, y):
+        clouds = Clouds(x, y, a, b)
+        if epsilon > SMALL_EPSILON * clouds.mean_cost:
+            return clouds.divergence(Wishes(epsilon, tolerance, max_steps, on_failure))
     first, second = _Measure(x, a), _Measure(y, b)
     between = terms.value(first, second, Entropic(epsilon))
     return between - terms.itself(first, epsilon) / 2 - terms.itself(second, epsilon) / 2

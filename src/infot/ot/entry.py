@@ -1,13 +1,12 @@
 """The front door: one function from a problem to a plan."""
 
-import warnings
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from infot.errors import ConvergenceError, ConvergenceWarning, ProblemError
+from infot.errors import ProblemError
 from infot.ot.differentiation import Gradient
+from infot.ot.failure import Outcome, check_wishes, tell
 from infot.ot.plan import Plan
 from infot.ot.problem import OTProblem
 from infot.ot.rebates import Composite
@@ -23,9 +22,9 @@ from infot.ot.solvers.unbalanced import UnbalancedSinkhorn
 from infot.ot.status import Status
 from infot.ot.structure import Structured
 
-__all__ = ["balanced_assignment", "choose_solver", "solve"]
+__all__ = ["SMALL_EPSILON", "balanced_assignment", "choose_solver", "solve"]
 
-_NEWTON_EPSILON = 5e-3  # relative to the mean cost
+SMALL_EPSILON = 5e-3  # relative to the mean cost
 _NEWTON_TOLERANCE, _NEWTON_ROWS = 1e-4, 384
 
 
@@ -66,10 +65,7 @@ def solve(
         >>> plan.matrix().round(decimals=3).tolist()
         [[0.5, 0.0], [0.0, 0.5]]
     """
-    if not tolerance > 0 or max_steps < 1:
-        raise ProblemError(f"expected tolerance > 0 and max_steps >= 1, got {tolerance} and {max_steps}")
-    if on_failure not in ("warn", "raise", "return"):
-        raise ProblemError(f"expected on_failure='warn', 'raise' or 'return', got {on_failure!r}")
+    check_wishes(tolerance, max_steps, on_failure)
     with torch.no_grad():
         batch, factor = _without_factor(problem.as_batch())
         chosen = choose_solver(problem, tolerance) if solver is None else solver
@@ -84,19 +80,9 @@ def solve(
         solution = solution if factor is None else solution.times(factor)
     plan = Plan(problem, solution)
     if on_failure != "return" and plan.status is not Status.CONVERGED:
-        _tell(plan, on_failure, tolerance)
+        error, n_steps = float(plan.marginal_error.max()), int(plan.n_steps.max())
+        tell(Outcome(solution.solver, error, n_steps, plan.status), on_failure, tolerance)
     return plan if gradient is None else gradient.attach(plan)
-
-
-def _tell(plan: Plan, on_failure: str, tolerance: float) -> None:
-    """Warn or raise, with the error reached, the reason and the remedy."""
-    message = (
-        f"{plan.solution.solver}: L1 marginal error {float(plan.marginal_error.max()):.3g} after "
-        f"{int(plan.n_steps.max())} steps, tolerance {tolerance:.3g}: {plan.status.value}"
-    )
-    if on_failure == "raise":
-        raise ConvergenceError(message)
-    warnings.warn(message, ConvergenceWarning, stacklevel=3)
 
 
 def choose_solver(problem: OTProblem, tolerance: float = 1e-4) -> Solver:
@@ -121,7 +107,7 @@ def _suits_newton(problem: OTProblem, tolerance: float) -> bool:
     """Say whether Newton's method beats Sinkhorn's on the CPU (``benchmarks/ot_newton.py``)."""
     if problem.cost.device.type != "cpu" or not isinstance(problem.regulariser, Entropic):
         return False
-    small = problem.regulariser.epsilon <= _NEWTON_EPSILON * problem.mean_cost
+    small = problem.regulariser.epsilon <= SMALL_EPSILON * problem.mean_cost
     few = not problem.batched and problem.cost.shape[-2] <= _NEWTON_ROWS
     return small and (few or tolerance < _NEWTON_TOLERANCE)
 

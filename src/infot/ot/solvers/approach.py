@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from infot.errors import ProblemError
 
-__all__ = ["ACCELERATED", "Approach"]
+__all__ = ["ACCELERATED", "SYMMETRIC", "Approach"]
 
 
 @dataclass(frozen=True)
@@ -43,3 +43,4 @@ class Approach:
 
 
 ACCELERATED = Approach()
+SYMMETRIC = Approach(memory=3)  # averaging converges in a few steps; a longer memory has nothing to hold

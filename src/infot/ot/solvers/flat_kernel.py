@@ -17,13 +17,18 @@ class CostRows(ABC):
     """Costs that can be written out: a matrix that is there, or one that is made from points when it is needed."""
 
     @abstractmethod
-    def exponents(self, f: Any, epsilon: float, out: Float[Tensor, "B n m"]) -> Float[Tensor, "B n"]:
+    def exponents(
+        self, f: Any, epsilon: float, out: Float[Tensor, "B n m"]
+    ) -> tuple[Float[Tensor, "B n"], Float[Tensor, "B m"] | None]:
         """Write ``(f - C) / epsilon`` to ``out`` and return ``f / epsilon``.
 
         Args:
             f: Potential of the rows, an array of inner loops; None takes ``min_x C``.
             epsilon: The price, in units of cost.
             out: Where to write.
+
+        Returns:
+            ``f / epsilon``, and what has been taken off each column already; None if nothing has.
         """
 
 
@@ -37,12 +42,12 @@ class GivenCost(CostRows):
     def __init__(self, cost: Float[Tensor, "B n m"]) -> None:
         self._cost = cost
 
-    def exponents(self, f: Any, epsilon: float, out: Tensor) -> Tensor:
+    def exponents(self, f: Any, epsilon: float, out: Tensor) -> tuple[Tensor, None]:
         """Write the exponents in one pass, after one more for the least cost of each row if ``f`` is None."""
         potential = self._cost.amin(-1) if f is None else from_loop(f)
         scaled = potential * (1 / epsilon)
         torch.sub(scaled.unsqueeze(-1), self._cost, alpha=1 / epsilon, out=out)
-        return scaled
+        return scaled, None
 
 
 class FlatKernel(Kernel):
@@ -75,11 +80,12 @@ class FlatKernel(Kernel):
 
     def anchor(self, f: Any) -> Any:
         """Absorb a potential; see :meth:`Kernel.anchor`."""
-        scaled = self._costs.exponents(f, self.epsilon, self._buffer)
+        scaled, soft = self._costs.exponents(f, self.epsilon, self._buffer)
         exponents = self._buffer
-        held = exponents if self._absent is None else exponents.masked_fill(self._absent, -torch.inf)
-        soft = held.amax(-2)
-        exponents.sub_(soft.unsqueeze(-2))
+        if soft is None:
+            held = exponents if self._absent is None else exponents.masked_fill(self._absent, -torch.inf)
+            soft = held.amax(-2)
+            exponents.sub_(soft.unsqueeze(-2))
         if self._absent is not None:
             exponents.clamp_(max=self._largest)
         self.matrix = to_loop(exp_flushed(exponents))[:, None]

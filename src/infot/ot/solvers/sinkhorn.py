@@ -8,13 +8,11 @@ from infot.errors import ProblemError
 from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic
 from infot.ot.solution import Solution
-from infot.ot.solvers.approach import ACCELERATED, Approach
+from infot.ot.solvers.approach import ACCELERATED, SYMMETRIC, Approach
 from infot.ot.solvers.base import Solver
 from infot.ot.solvers.fixed_point import FixedPoint, averaged_step, fixed_point
 
 __all__ = ["Sinkhorn", "SymmetricSinkhorn"]
-
-_SYMMETRIC = Approach(memory=3)  # averaging converges in a few steps; a longer memory has nothing to hold
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class SymmetricSinkhorn(Solver):
         approach: Acceleration, and stages of larger prices on the way down to a small epsilon.
     """
 
-    approach: Approach = _SYMMETRIC
+    approach: Approach = SYMMETRIC
 
     def solve(
         self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Tensor | None
