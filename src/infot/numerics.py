@@ -107,6 +107,11 @@ def namespace(x: Any) -> Any:
     return torch if isinstance(x, Tensor) else np
 
 
+def empty_loop(like: Any, *shape: int) -> Any:
+    """Return an array for an inner loop, of the type of another one, whose values are yet to be written."""
+    return like.new_empty(shape) if isinstance(like, Tensor) else np.empty(shape, like.dtype)
+
+
 def to_loop(x: Tensor) -> Any:
     """Return the array on which inner loops run: a numpy view on the CPU, the tensor itself elsewhere."""
     return x.detach().numpy() if x.device.type == "cpu" else x.detach()

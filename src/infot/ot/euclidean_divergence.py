@@ -6,9 +6,11 @@ overwrites it.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -19,10 +21,11 @@ from infot.numerics import from_loop, namespace, to_loop
 from infot.ot.costs import check_clouds
 from infot.ot.failure import Outcome, tell
 from infot.ot.problem import checked_weights
-from infot.ot.solvers.approach import ACCELERATED, SYMMETRIC
+from infot.ot.solvers.approach import ACCELERATED
 from infot.ot.solvers.base import statuses_of
 from infot.ot.solvers.cloud_cost import Cloud, CloudCost, SelfCost
-from infot.ot.solvers.fixed_point import FixedPoint, Stage, approach, averaged_step
+from infot.ot.solvers.drive import AveragingDrive, Drive
+from infot.ot.solvers.fixed_point import FixedPoint, Stage, approach
 from infot.ot.solvers.flat_kernel import CostRows, FlatKernel
 from infot.ot.solvers.kernel import Kernel
 from infot.ot.status import Status
@@ -67,12 +70,12 @@ class Clouds:
         a = checked_weights(a, "a", x.shape[-2], like, sum_one=True)
         b = checked_weights(b, "b", y.shape[-2], like, sum_one=True)
         self._given = (x, y, a, b)
-        with torch.no_grad():
-            centre = y.mean(dim=-2, keepdim=True)
-            self._x, self._y = (Cloud(_batched(points - centre, 3)) for points in (x, y))
-            size = len(self._x.points)
-            self._a, self._b = (_batched(weights.detach(), 2).expand(size, -1) for weights in (a, b))
-        self.mean_cost = self._x.mean_cost(self._y)
+        points = [to_loop(_batched(cloud, 3)) for cloud in (x, y)]
+        with np.errstate(all="ignore"):  # what is not finite is named below
+            centre = points[1].sum(-2)[:, None] * (1 / y.shape[-2])
+            self._x, self._y = (Cloud(cloud - centre) for cloud in points)
+            self.mean_cost = self._x.mean_cost(self._y)
+        self._a, self._b = (_batched(w.detach(), 2).expand(len(points[0]), -1) for w in (a, b))
         if not math.isfinite(self.mean_cost):
             raise ProblemError("expected finite clouds, got NaN or Inf among their points")
 
@@ -81,7 +84,7 @@ class Clouds:
         wanted = [torch.is_grad_enabled() and given.requires_grad for given in self._given]
         with torch.no_grad():
             terms = _Terms((self._x, self._y), (self._a, self._b), wishes)
-            value, gradients = terms.sum(wanted)
+            value, gradients = terms.sum(wanted, self.mean_cost)
         value = value[0] if self._single else value
         if not any(wanted):
             return value
@@ -163,10 +166,10 @@ class _Terms:
         size = max(self.a.shape[-1], self.b.shape[-1])
         self._memory = self.a.new_empty(len(self.a) * size**2)
 
-    def sum(self, wanted: list[bool]) -> tuple[Tensor, list[Tensor | None]]:
+    def sum(self, wanted: list[bool], mean_cost: float) -> tuple[Tensor, list[Tensor | None]]:
         """Return the divergence and its gradients where they are wanted, in the order x, y, a, b."""
         a, b = to_loop(self.a), to_loop(self.b)
-        value, gradients = self._between(a, b, wanted)
+        value, gradients = self._between((a, b), wanted, mean_cost)
         for cloud, weights, points_at, weights_at in ((self.x, self.a, 0, 2), (self.y, self.b, 1, 3)):
             plan = self._itself(cloud, weights)
             value = value - 0.5 * plan.value
@@ -177,10 +180,14 @@ class _Terms:
                 gradients[weights_at] -= 0.5 * (_centred(plan.f, held) + _centred(plan.g, held))
         return from_loop(value), [None if gradient is None else from_loop(gradient) for gradient in gradients]
 
-    def _between(self, a: Any, b: Any, wanted: list[bool]) -> tuple[Any, list[Any]]:
+    def _between(
+        self, weights: tuple[Any, Any], wanted: list[bool], mean_cost: float
+    ) -> tuple[Any, list[Any]]:
         """Return value and gradients of the first term."""
-        mean_cost = self.x.mean_cost(self.y)
-        plan = self._solve(CloudCost(self.x, self.y), (self.a, self.b), mean_cost, symmetric=False)
+        a, b = weights
+        factors = ACCELERATED.factors(mean_cost / self.wishes.epsilon)
+        settings = self._settings("Sinkhorn", ACCELERATED.drive)
+        plan = self._solve(CloudCost(self.x, self.y), (self.a, self.b), settings, factors)
         for_x = for_y = None
         if wanted[0]:
             for_x = 2 * (a[..., None] * self.x.points - plan.apply(self.y.points))
@@ -194,26 +201,22 @@ class _Terms:
     def _itself(self, cloud: Cloud, weights: Tensor) -> _Plan:
         # the potential of a point without weight is as far off as its neighbours: only rows can be anchored there
         costs = SelfCost(cloud) if bool((weights > 0).all()) else CloudCost(cloud, cloud)
-        return self._solve(costs, (weights, weights), cloud.mean_cost(cloud), symmetric=True)
+        return self._solve(costs, (weights, weights), self._settings("SymmetricSinkhorn", AveragingDrive), [])
+
+    def _settings(self, name: str, drive: Callable[[Kernel, Any], Drive]) -> FixedPoint:
+        wishes = self.wishes
+        return FixedPoint(drive=drive, tolerance=wishes.tolerance, max_steps=wishes.max_steps, name=name)
 
     def _solve(
-        self, costs: CostRows, weights: tuple[Tensor, Tensor], mean_cost: float, *, symmetric: bool
+        self, costs: CostRows, weights: tuple[Tensor, Tensor], settings: FixedPoint, factors: list[float]
     ) -> _Plan:
         wishes, (a, b) = self.wishes, weights
-        settings = FixedPoint(
-            approach=SYMMETRIC if symmetric else ACCELERATED,
-            tolerance=wishes.tolerance,
-            max_steps=wishes.max_steps,
-            name="SymmetricSinkhorn" if symmetric else "Sinkhorn",
-            step=averaged_step if symmetric else None,
-        )
         shape = (len(a), a.shape[-1], b.shape[-1])
         buffer = self._memory[: shape[0] * shape[1] * shape[2]].view(shape)
 
         def kernel_at(factor: float, tolerance: float) -> Kernel:
             return FlatKernel(costs, a, b, epsilon=factor * wishes.epsilon, buffer=buffer)
 
-        factors = settings.approach.stages(mean_cost / wishes.epsilon)
         stage = approach(kernel_at, to_loop(a), settings, factors=factors, f=None)
         if wishes.on_failure != "return":
             _tell(stage, settings, wishes)

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from infot.numerics import namespace
+from infot.numerics import empty_loop, namespace
 
 __all__ = ["Anderson"]
 
 _GROWTH = 2.0
 _RIDGE = 1e-7
+_TINY = 1e-30
 
 
 class Anderson:
@@ -39,7 +40,7 @@ class Anderson:
             self._last = (plain, scaled, error)
             return plain
         last_plain, last_scaled, last_error = self._last
-        if not bool((error <= _GROWTH * last_error).all()):
+        if not _grew_little(error, last_error):
             return self._fall_back(plain, scaled, error)
         if self._held == 0:
             self._allocate(x)
@@ -51,24 +52,26 @@ class Anderson:
         return plain - self._correction(scaled, slot)
 
     def _allocate(self, x: Any) -> None:
-        self._moves = self._xp.stack([0 * x] * self.memory, 1)
-        self._turns = self._moves + 0
-        self._gram = self._turns @ self._turns.mT
+        batch, memory = len(x), self.memory
+        self._moves = empty_loop(x, batch, memory, x.shape[-1])
+        self._turns = empty_loop(x, batch, memory, x.shape[-1])
+        self._gram = empty_loop(x, batch, memory, memory)
+        self._moves[:], self._turns[:], self._gram[:] = 0, 0, 0
         self._ridge = self._gram + 0
-        index = range(self.memory)
-        self._ridge[:, index, index] += _RIDGE
+        for index in range(memory):
+            self._ridge[:, index, index] = _RIDGE
 
     def _correction(self, scaled: Any, slot: int) -> Any:
         """Return the combination of moves whose turns best explain the step."""
         xp, held = self._xp, min(self._held, self.memory)
-        products = (self._turns @ self._turns[:, slot, :, None])[..., 0]
-        self._gram[:, slot] = products
-        self._gram[:, :, slot] = products
         turns, gram = self._turns[:, :held], self._gram[:, :held, :held]
-        target = turns @ scaled[..., None]
+        products = turns @ turns[:, slot, :, None]
+        gram[:, slot] = products[..., 0]
+        gram[:, :, slot] = products[..., 0]
         # by Cauchy and Schwarz the largest entry stands on the diagonal
-        scale = xp.amax(gram, (-2, -1))[:, None, None] + 1e-30
-        weights = xp.linalg.solve(gram / scale + self._ridge[:, :held, :held], target / scale)
+        scale = 1 / (xp.amax(gram, (-2, -1))[:, None, None] + _TINY)
+        target = turns @ scaled[..., None]
+        weights = xp.linalg.solve(gram * scale + self._ridge[:, :held, :held], target * scale)
         return (weights.mT @ self._moves[:, :held])[:, 0]
 
     def _fall_back(self, plain: Any, scaled: Any, error: Any) -> Any:
@@ -83,3 +86,9 @@ class Anderson:
         plain = where(mask, last_plain, plain)
         self._last = (plain, where(mask, last_scaled, scaled), where(rejected, error + float("inf"), error))
         return plain
+
+
+def _grew_little(error: Any, last_error: Any) -> bool:
+    if len(error) == 1:
+        return float(error[0]) <= _GROWTH * float(last_error[0])
+    return bool((error <= _GROWTH * last_error).all())

@@ -1,10 +1,13 @@
 """How an iteration comes near its fixed point: by extrapolation, and from larger prices down."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from infot.errors import ProblemError
+from infot.ot.solvers.drive import AcceleratedDrive, Drive
+from infot.ot.solvers.kernel import Kernel
 
-__all__ = ["ACCELERATED", "SYMMETRIC", "Approach"]
+__all__ = ["ACCELERATED", "Approach"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,11 @@ class Approach:
         if self.memory < 0 or not self.factor > 1 or not self.from_epsilon >= 0:
             raise ProblemError(f"expected memory >= 0, factor > 1 and from_epsilon >= 0, got {self}")
 
-    def stages(self, height: float) -> list[float]:
+    def drive(self, kernel: Kernel, a: Any) -> Drive:
+        """Make what moves an iteration on."""
+        return AcceleratedDrive(kernel, a, memory=self.memory)
+
+    def factors(self, height: float) -> list[float]:
         """Return the factors on all prices of the stages before the last one, largest first.
 
         Args:
@@ -43,4 +50,3 @@ class Approach:
 
 
 ACCELERATED = Approach()
-SYMMETRIC = Approach(memory=3)  # averaging converges in a few steps; a longer memory has nothing to hold

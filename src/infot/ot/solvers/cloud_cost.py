@@ -5,11 +5,9 @@
 
 from typing import Any
 
-import torch
-from jaxtyping import Float
 from torch import Tensor
 
-from infot.numerics import from_loop, namespace, to_loop
+from infot.numerics import empty_loop, from_loop, namespace, to_loop
 from infot.ot.solvers.flat_kernel import CostRows
 
 __all__ = ["Cloud", "CloudCost", "SelfCost"]
@@ -19,17 +17,23 @@ class Cloud:
     """Points, lifted for products.
 
     Args:
-        points: The points, near the origin (far from it the expanded square loses digits).
+        points: The points, ``(B, n, d)``, an array of inner loops; near the origin, for far from it the expanded
+            square loses digits.
     """
 
-    def __init__(self, points: Float[Tensor, "B n d"]) -> None:
-        squares = points.square().sum(-1, keepdim=True)
-        ones = torch.ones_like(squares)
-        self.points = to_loop(points)
-        self.left = to_loop(torch.cat([2 * points, -squares, -ones], -1))
-        self.right = to_loop(torch.cat([points, ones, squares], -1).mT)
-
-        self._mean = self.right.mean(-1)
+    def __init__(self, points: Any) -> None:
+        batch, n, d = points.shape
+        squares = (points * points).sum(-1)
+        self.points = points
+        self.left = empty_loop(points, batch, n, d + 2)
+        self.left[..., :d] = 2 * points
+        self.left[..., d] = -squares
+        self.left[..., d + 1] = -1
+        self.right = empty_loop(points, batch, d + 2, n)
+        self.right[:, :d] = points.mT
+        self.right[:, d] = 1
+        self.right[:, d + 1] = squares
+        self._mean = self.right.sum(-1) / n
 
     def mean_cost(self, other: "Cloud") -> float:
         """Return the mean squared distance between the points of two clouds, the largest of the batch."""
@@ -52,15 +56,16 @@ class CloudCost(CostRows):
     def exponents(self, f: Any, epsilon: float, out: Tensor) -> tuple[Tensor, None]:
         """Write the exponents by a product, and bring each row's largest to zero if ``f`` is None."""
         lift = self._x.left * (1 / epsilon)
-        if f is not None:
-            scaled = f * (1 / epsilon)
-            lift[..., -2] += scaled
-        namespace(lift).matmul(lift, self._y.right, out=to_loop(out))
-        if f is not None:
-            return from_loop(scaled), None
-        top = out.amax(-1)
-        out.sub_(top.unsqueeze(-1))
-        return top.neg_(), None
+        product = namespace(lift).matmul
+        if f is None:
+            product(lift, self._y.right, out=to_loop(out))
+            top = out.amax(-1)
+            out.sub_(top.unsqueeze(-1))
+            return top.neg_(), None
+        scaled = f * (1 / epsilon)
+        lift[..., -2] += scaled
+        product(lift, self._y.right, out=to_loop(out))
+        return from_loop(scaled), None
 
 
 class SelfCost(CostRows):

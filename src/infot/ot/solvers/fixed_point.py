@@ -19,27 +19,21 @@ from infot.numerics import from_loop, namespace, safe_log, to_loop
 from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic
 from infot.ot.solution import Solution
-from infot.ot.solvers.anderson import Anderson
 from infot.ot.solvers.approach import Approach
 from infot.ot.solvers.base import statuses_of
+from infot.ot.solvers.drive import Drive
 from infot.ot.solvers.flat_kernel import FlatKernel, GivenCost
 from infot.ot.solvers.kernel import Evaluation, Kernel
 from infot.ot.solvers.nested_kernel import NestedKernel
-from infot.ot.solvers.pace import Pace
 from infot.ot.solvers.patience import Patience
 from infot.ot.status import Status
 from infot.ot.structure import Nest, Structured
 
-__all__ = ["FixedPoint", "Stage", "approach", "averaged_step", "fixed_point"]
+__all__ = ["FixedPoint", "Stage", "approach", "fixed_point"]
 
 _STAGE_TOLERANCE = 0.1
 _WATCH = 10  # steps between two looks at whether anything still betters
 _PATIENCE = 50  # of these
-
-
-def averaged_step(now: Evaluation) -> Any:
-    """Return ``(g - f) / 2``: for a measure against itself, where both potentials are one (Feydy et al. 2019)."""
-    return (now.g - now.f) * 0.5
 
 
 @dataclass(frozen=True)
@@ -47,18 +41,16 @@ class FixedPoint:
     """Settings of the iteration.
 
     Args:
-        approach: Acceleration, and stages of larger prices.
+        drive: Makes what moves the iteration on, from a kernel and the weights of the rows.
         tolerance: L1 error of the row masses to reach.
         max_steps: Limit on the steps, over the whole approach.
         name: Name of the solver for the record.
-        step: Step of the potential at an evaluation; left out, the kernel's own.
     """
 
-    approach: Approach
+    drive: Callable[[Kernel, Any], Drive]
     tolerance: float
     max_steps: int
     name: str
-    step: Callable[[Evaluation], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +65,12 @@ class Stage:
 
 
 def fixed_point(
-    problem: OTProblem, regulariser: Entropic | Structured, settings: FixedPoint, start: Tensor | None
+    problem: OTProblem,
+    regulariser: Entropic | Structured,
+    settings: FixedPoint,
+    *,
+    stages: Approach | None = None,
+    start: Tensor | None,
 ) -> Solution:
     """Iterate to the tolerance and finish on the side of the latents.
 
@@ -81,7 +78,8 @@ def fixed_point(
         problem: The problem, with batch axes.
         regulariser: Its regulariser.
         settings: Settings of the iteration.
-        start: Potential to start from; then there is no approach through larger prices.
+        stages: The approach through larger prices; left out, there is none.
+        start: Potential to start from; then there is none either.
     """
     nest = Nest.of(regulariser, problem.row_weights, problem.blocks)
     buffer = torch.empty_like(problem.cost, memory_format=torch.contiguous_format)
@@ -93,8 +91,9 @@ def fixed_point(
         costs, epsilon = GivenCost(cost), factor * nest.epsilon
         return FlatKernel(costs, problem.row_weights, b, epsilon=epsilon, buffer=buffer)
 
-    height = 0.0 if start is not None else problem.mean_cost - float(problem.cost.amin())
-    factors = settings.approach.stages(height / nest.epsilon)
+    factors = []
+    if stages is not None and start is None:
+        factors = stages.factors((problem.mean_cost - float(problem.cost.amin())) / nest.epsilon)
     f = None if start is None else to_loop(start)
     final = approach(kernel_at, to_loop(problem.row_weights), settings, factors=factors, f=f)
     perturbed = isinstance(regulariser, Structured)
@@ -114,15 +113,14 @@ def approach(
         f: Potential to start from, or None.
     """
     used = 0
-    loose = replace(
-        settings, tolerance=max(_STAGE_TOLERANCE, settings.tolerance), max_steps=settings.max_steps - 1
-    )
+    loose = max(_STAGE_TOLERANCE, settings.tolerance)
     # what leaves the finite numbers is seen in the error and told by the status
     with np.errstate(all="ignore"):
         for factor in factors:
-            if used >= loose.max_steps:
+            if used >= settings.max_steps - 1:
                 break
-            stage = _iterate(kernel_at(factor, loose.tolerance), a, loose, f, used)
+            rough = replace(settings, tolerance=loose, max_steps=settings.max_steps - 1)
+            stage = _iterate(kernel_at(factor, loose), a, rough, f, used)
             f, used = stage.last.f, int(stage.n_steps.max())
         return _iterate(kernel_at(1.0, settings.tolerance), a, settings, f, used)
 
@@ -131,8 +129,7 @@ def _iterate(kernel: Kernel, a: Any, settings: FixedPoint, f: Any, used: int) ->
     """Iterate at fixed prices until every item is done or the steps are used up."""
     f = kernel.anchor(f)
     error = 1 + 0 * a[:, 0]
-    accelerate, patience = Anderson(settings.approach.memory, a), Patience(_PATIENCE)
-    pace = Pace(error) if kernel.bold and settings.step is None else None
+    drive, patience = settings.drive(kernel, a), Patience(_PATIENCE)
     count = _Count(error, settings.tolerance)
     step, otherwise = used, Status.MAX_STEPS
     while True:
@@ -144,11 +141,7 @@ def _iterate(kernel: Kernel, a: Any, settings: FixedPoint, f: Any, used: int) ->
         if step % _WATCH == 0 and patience.exhausted(error):
             otherwise = Status.STALLED
             break
-        back = None if pace is None else pace.judge(now.f, error)
-        if back is None:
-            f = accelerate.next(now.f, _step(kernel, now, settings, pace), error)
-        else:
-            f, accelerate = back, Anderson(settings.approach.memory, a)
+        f = drive.next(now, error)
     return Stage(now, kernel, error, count.at(step), otherwise)
 
 
@@ -161,25 +154,18 @@ class _Count:
 
     def over(self, error: Any, step: int) -> bool:
         """Take note of the errors of a step and say whether no item has anything left to do."""
+        if len(error) == 1:
+            return not self._tolerance < float(error[0]) < math.inf
         worst = float(error.max())
-        if len(error) > 1:
-            done = error <= self._tolerance
-            self._steps = self._xp.where((self._steps == 0) & done, step, self._steps)
+        done = error <= self._tolerance
+        self._steps = self._xp.where((self._steps == 0) & done, step, self._steps)
         if math.isfinite(worst):
             return worst <= self._tolerance
-        return bool(((error <= self._tolerance) | ~self._xp.isfinite(error)).all())
+        return bool((done | ~self._xp.isfinite(error)).all())
 
     def at(self, step: int) -> Any:
         """Return the steps of each item; those that are not done took all of them."""
         return self._xp.where(self._steps == 0, step, self._steps)
-
-
-def _step(kernel: Kernel, now: Evaluation, settings: FixedPoint, pace: Pace | None) -> Any:
-    if settings.step is not None:
-        return settings.step(now)
-    if pace is None:
-        return kernel.safe_step(now)
-    return pace.mix(kernel.bold_step(now), kernel.safe_step(now))
 
 
 def _finish(problem: OTProblem, nest: Nest, stage: Stage, settings: FixedPoint) -> Solution:

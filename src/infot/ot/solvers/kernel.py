@@ -9,14 +9,12 @@ Arrays are those of inner loops (:func:`infot.numerics.to_loop`).
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["Evaluation", "Kernel"]
 
 
-@dataclass(frozen=True)
-class Evaluation:
+class Evaluation(NamedTuple):
     """The semi-dual at a latent potential.
 
     Args:

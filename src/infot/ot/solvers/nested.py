@@ -41,9 +41,9 @@ class Nested(Solver):
                 "use Sinkhorn for Entropic and PerturbedCostLoop for epsilon_code <= 0"
             )
         settings = FixedPoint(
-            approach=self.approach,
+            drive=self.approach.drive,
             tolerance=tolerance,
             max_steps=max_steps,
             name="Nested",
         )
-        return fixed_point(problem, regulariser, settings, start)
+        return fixed_point(problem, regulariser, settings, stages=self.approach, start=start)

@@ -45,12 +45,12 @@ class PerturbedCostLoop(Solver):
         if not isinstance(problem.regulariser, Entropic):
             return SemiDual().solve(problem, tolerance=tolerance, max_steps=self.inner_steps, start=start)
         settings = FixedPoint(
-            approach=self.approach,
+            drive=self.approach.drive,
             tolerance=tolerance,
             max_steps=self.inner_steps,
             name="Sinkhorn",
         )
-        return fixed_point(problem, problem.regulariser, settings, start)
+        return fixed_point(problem, problem.regulariser, settings, stages=self.approach, start=start)
 
     def solve(
         self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Tensor | None

@@ -8,9 +8,10 @@ from infot.errors import ProblemError
 from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic
 from infot.ot.solution import Solution
-from infot.ot.solvers.approach import ACCELERATED, SYMMETRIC, Approach
+from infot.ot.solvers.approach import ACCELERATED, Approach
 from infot.ot.solvers.base import Solver
-from infot.ot.solvers.fixed_point import FixedPoint, averaged_step, fixed_point
+from infot.ot.solvers.drive import AveragingDrive
+from infot.ot.solvers.fixed_point import FixedPoint, fixed_point
 
 __all__ = ["Sinkhorn", "SymmetricSinkhorn"]
 
@@ -39,23 +40,21 @@ class Sinkhorn(Solver):
                 "use Nested for Structured and SemiDual for others"
             )
         settings = FixedPoint(
-            approach=self.approach,
+            drive=self.approach.drive,
             tolerance=tolerance,
             max_steps=max_steps,
             name="Sinkhorn",
         )
-        return fixed_point(problem, problem.regulariser, settings, start)
+        return fixed_point(problem, problem.regulariser, settings, stages=self.approach, start=start)
 
 
 @dataclass(frozen=True)
 class SymmetricSinkhorn(Solver):
     """Sinkhorn's algorithm for a measure against itself: average the potential with its transform.
 
-    Args:
-        approach: Acceleration, and stages of larger prices on the way down to a small epsilon.
+    It takes about as many steps at every epsilon (see :class:`infot.ot.solvers.drive.AveragingDrive`), so there is
+    nothing to set.
     """
-
-    approach: Approach = SYMMETRIC
 
     def solve(
         self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Tensor | None
@@ -71,11 +70,10 @@ class SymmetricSinkhorn(Solver):
                 f"and a cost of shape {tuple(problem.cost.shape)}; use Sinkhorn"
             )
         settings = FixedPoint(
-            approach=self.approach,
+            drive=AveragingDrive,
             tolerance=tolerance,
             max_steps=max_steps,
             name="SymmetricSinkhorn",
-            step=averaged_step,
         )
         plain = problem.derived(blocks=None)
-        return fixed_point(plain, problem.regulariser, settings, start)
+        return fixed_point(plain, problem.regulariser, settings, start=start)
