@@ -7,11 +7,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from infot.errors import ProblemError
-from infot.ot.euclidean_divergence import Clouds, Wishes
 from infot.ot.costs import Cost, SquaredEuclidean
 from infot.ot.differentiation import ENVELOPE, Envelope, Gradient
 from infot.ot.entry import SMALL_EPSILON, solve
 from infot.ot.euclidean import cost_matrix, euclidean_value
+from infot.ot.euclidean_divergence import Clouds, Wishes
 from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic, Regulariser
 from infot.ot.solvers.base import Solver

@@ -20,7 +20,6 @@ from infot.errors import ProblemError
 from infot.numerics import from_loop, namespace, to_loop
 from infot.ot.costs import check_clouds
 from infot.ot.failure import Outcome, tell
-from infot.ot.problem import checked_weights
 from infot.ot.solvers.approach import ACCELERATED
 from infot.ot.solvers.base import statuses_of
 from infot.ot.solvers.cloud_cost import Cloud, CloudCost, SelfCost
@@ -29,6 +28,7 @@ from infot.ot.solvers.fixed_point import FixedPoint, Stage, approach
 from infot.ot.solvers.flat_kernel import CostRows, FlatKernel
 from infot.ot.solvers.kernel import Kernel
 from infot.ot.status import Status
+from infot.ot.weights import checked_weights
 
 __all__ = ["Clouds", "Wishes"]
 
@@ -65,10 +65,9 @@ class Clouds:
 
     def __init__(self, x: Tensor, y: Tensor, a: Tensor | None, b: Tensor | None) -> None:
         check_clouds(x, y)
-        like = x.new_empty(()).expand(*x.shape[:-1], y.shape[-2])
         self._single = x.ndim == 2
-        a = checked_weights(a, "a", x.shape[-2], like, sum_one=True)
-        b = checked_weights(b, "b", y.shape[-2], like, sum_one=True)
+        a = checked_weights(a, "a", x.shape[-2], x)
+        b = checked_weights(b, "b", y.shape[-2], y)
         self._given = (x, y, a, b)
         points = [to_loop(_batched(cloud, 3)) for cloud in (x, y)]
         with np.errstate(all="ignore"):  # what is not finite is named below

@@ -8,10 +8,10 @@ from torch import Tensor
 
 from infot import ot
 from infot.errors import ConvergenceError, ConvergenceWarning, ProblemError
-from infot.ot.clouds import Clouds, Wishes
+from infot.ot.euclidean_divergence import Clouds, Wishes
 
-MODULES = ("numerics", "ot.clouds", "ot.solvers.cloud_cost", "ot.solvers.flat_kernel", "ot.solvers.levels")
-MODULES += ("ot.solvers.nested_kernel", "ot.solvers.fixed_point", "ot.problem")
+SOLVERS = ("cloud_cost", "fixed_point", "flat_kernel", "levels", "nested_kernel")
+MODULES = ("numerics", "ot.euclidean_divergence", "ot.weights", *(f"ot.solvers.{name}" for name in SOLVERS))
 
 
 def measure(n: int, seed: int, batch: tuple[int, ...] = (), zeros: int = 0) -> tuple[Tensor, Tensor]:
