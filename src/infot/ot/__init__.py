@@ -54,6 +54,7 @@ from infot.ot.sliced import sliced_wasserstein, wasserstein_1d
 from infot.ot.solution import Solution
 from infot.ot.solvers.approach import Approach
 from infot.ot.solvers.base import Solver
+from infot.ot.solvers.conditional_gradient import ConditionalGradient
 from infot.ot.solvers.dual import SemiDual
 from infot.ot.solvers.exact import Exact
 from infot.ot.solvers.nested import Nested
@@ -76,6 +77,7 @@ __all__ = [
     "ChiSquare",
     "CloudPlan",
     "CloudProblem",
+    "ConditionalGradient",
     "Constant",
     "Cosine",
     "Cost",

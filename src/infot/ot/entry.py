@@ -9,9 +9,10 @@ from infot.ot.differentiation import Gradient
 from infot.ot.failure import Outcome, check_wishes, tell
 from infot.ot.plan import Plan
 from infot.ot.problem import OTProblem
-from infot.ot.rebates import Composite
+from infot.ot.rebates import Composite, Rebated
 from infot.ot.regularisers import Entropic, Scaled, Unregularised, unscaled
 from infot.ot.solvers.base import Solver
+from infot.ot.solvers.conditional_gradient import ConditionalGradient
 from infot.ot.solvers.dual import SemiDual
 from infot.ot.solvers.exact import Exact
 from infot.ot.solvers.nested import Nested
@@ -98,8 +99,10 @@ def choose_solver(problem: OTProblem, tolerance: float = 1e-4) -> Solver:
         return Exact()
     if isinstance(regulariser, Structured):
         return Nested() if regulariser.convex else PerturbedCostLoop()
-    if isinstance(regulariser, Composite):
+    if isinstance(regulariser, Rebated) and not isinstance(regulariser.base, Unregularised):
         return PerturbedCostLoop()
+    if isinstance(regulariser, Composite):
+        return ConditionalGradient()
     return SemiDual()
 
 

@@ -25,7 +25,7 @@ def latent_information(
 ) -> Float[Tensor, " B"]:
     """Return ``E_pi log density``: for entropic plans from the potentials, without logarithms."""
     base = smoothing_of(problem.regulariser)
-    if not isinstance(base, Entropic) or solution.row_scale is not None:
+    if not isinstance(base, Entropic) or solution.row_scale is not None or solution.masses is not None:
         return (matrix * safe_log(density_of(problem, solution))).sum((-2, -1))
     slack = (matrix.sum(-1) * solution.f).sum(-1) + (matrix.sum(-2) * solution.g).sum(-1)
     slack = slack - (matrix * problem.cost).sum((-2, -1))

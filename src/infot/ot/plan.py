@@ -87,6 +87,8 @@ class Plan:
 
     @cached_property
     def _matrix(self) -> Tensor:
+        if self.solution.masses is not None:
+            return self.solution.masses
         if self.solution.factors is not None:
             rows, kernel, columns = self.solution.factors
             matrix = (kernel * rows.unsqueeze(-1)).mul_(columns.unsqueeze(-2))

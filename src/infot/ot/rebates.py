@@ -2,7 +2,8 @@
 
 The general form of the method: a smoothing ``Omega`` less ``sum_k lambda_k S(marginal of pi on (block k, data))`` with
 S convex. Such a sum has no conjugate in closed form (it would be an inf-convolution), so it is solved by
-:class:`infot.ot.PerturbedCostLoop`, which replaces the term by its tangent, a perturbation of the ground cost.
+:class:`infot.ot.PerturbedCostLoop` or :class:`infot.ot.ConditionalGradient`, which replace the term by its tangent, a
+perturbation of the ground cost.
 """
 
 from abc import ABC, abstractmethod

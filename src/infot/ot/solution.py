@@ -24,6 +24,7 @@ class Solution:
         statuses: Why each solve ended.
         solver: What solved it, in words.
         factors: Row factor, kernel and column factor, by code, whose product is the plan; saves the exponentials.
+        masses: The plan itself, where potentials do not tell it.
     """
 
     f: Float[Tensor, "B n"]
@@ -35,6 +36,7 @@ class Solution:
     perturbation: Float[Tensor, "B K m"] | None = None
     row_scale: Float[Tensor, "B n"] | None = None
     factors: tuple[Tensor, Tensor, Tensor] | None = None
+    masses: Float[Tensor, "B n m"] | None = None
 
     def times(self, factor: Float[Tensor, "B 1"]) -> "Solution":
         """Return the solution of the problem whose cost and prices are ``factor`` times as large: the same plan."""

@@ -54,12 +54,10 @@ class Exact(Solver):
 
         statuses = tuple(_status(end, tolerance) for end in ends)
         steps = torch.tensor([end.steps for end in ends], device=like.device)
-        rows, columns = (torch.ones_like(w).unsqueeze(1) for w in arrays[1:])
-        factors = (rows, stack([end.plan for end in ends]).unsqueeze(1), columns)
         value = stack([np.asarray(end.value) for end in ends])
         f, g = stack([end.f for end in ends]), stack([end.g for end in ends])
         names = "Exact(" + ", ".join(sorted({end.method for end in ends})) + ")"
-        return Solution(f, g, value, steps, statuses, names, factors=factors)
+        return Solution(f, g, value, steps, statuses, names, masses=stack([end.plan for end in ends]))
 
 
 @dataclass(frozen=True)

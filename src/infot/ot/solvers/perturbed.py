@@ -2,9 +2,8 @@
 
 The rebate ``-lambda KL(pi_cx | zeta_c x nu)`` is concave in the plan; replaced by its tangent at the current plan it is
 a perturbation ``-lambda log r(c, x)`` of the ground cost. Each turn solves the problem of the base regulariser with the
-perturbed cost and so lowers the objective. It is the only route for ``epsilon_code <= 0``, where it ends in a
-stationary point. For a convex term the full step may overshoot: the step is then found by a line search on the full
-objective, which makes the loop the generalised conditional gradient (Rakotomamonjy, Flamary, Courty, arXiv 1510.06567).
+perturbed cost and so lowers the objective. It takes ``epsilon_code <= 0`` too, where it ends in a stationary
+point. For a convex term of the user's own a full step may overshoot: :class:`infot.ot.ConditionalGradient` searches.
 """
 
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from torch import Tensor
 from infot.errors import ProblemError
 from infot.ot.plan import Plan
 from infot.ot.problem import OTProblem
-from infot.ot.rebates import Augmented, Composite
+from infot.ot.rebates import Rebated
 from infot.ot.regularisers import Entropic
 from infot.ot.solution import Solution
 from infot.ot.solvers.approach import ACCELERATED, Approach
@@ -25,8 +24,6 @@ from infot.ot.solvers.fixed_point import FixedPoint, fixed_point
 from infot.ot.structure import Structured
 
 __all__ = ["PerturbedCostLoop"]
-
-_THIRDS = 25
 
 
 @dataclass(frozen=True)
@@ -61,22 +58,24 @@ class PerturbedCostLoop(Solver):
             ProblemError: if the regulariser has no base and tangent.
         """
         regulariser = problem.regulariser
-        if not isinstance(regulariser, Structured | Composite):
+        if not isinstance(regulariser, Structured | Rebated):
             raise ProblemError(
-                f"PerturbedCostLoop solves Structured, Rebated and Augmented problems, got "
-                f"{type(regulariser).__name__}"
+                f"PerturbedCostLoop solves Structured and Rebated problems, got {type(regulariser).__name__}; "
+                "use ConditionalGradient for Augmented ones"
             )
-        state = _State(problem, torch.ones_like(problem.cost))
+        density = torch.ones_like(problem.cost)
         f, n_steps = start, torch.zeros(problem.cost.shape[0], dtype=torch.long, device=problem.cost.device)
+        weights = problem.row_weights.unsqueeze(-1) * problem.column_weights.unsqueeze(-2)
         step = 0
         while True:
             step += 1
-            perturbation = regulariser.tangent(state.density, problem.row_weights)
+            perturbation = regulariser.tangent(density, problem.row_weights)
             spread = perturbation.repeat_interleave(problem.cost.shape[-2] // perturbation.shape[1], dim=1)
             inner = problem.derived(regulariser=regulariser.base, cost=problem.cost - spread)
             solution = replace(self._inner(inner, tolerance, f), perturbation=perturbation)
             plan = Plan(problem, solution)
-            f, state, change = solution.f, *state.towards(plan)
+            change = (weights * (plan._density - density).abs()).sum((-2, -1))
+            f, density = solution.f, plan._density
             error = torch.maximum(plan._marginal_error, change)
             n_steps = first_steps(n_steps, step, error <= tolerance)
             if step == max_steps or bool(((error <= tolerance) | error.isnan()).all()):
@@ -88,34 +87,3 @@ class PerturbedCostLoop(Solver):
             statuses=statuses_of(error, tolerance),
             solver="PerturbedCostLoop",
         )
-
-
-@dataclass(frozen=True)
-class _State:
-    """The density of the current plan."""
-
-    problem: OTProblem
-    density: Tensor
-
-    def objective(self, density: Tensor) -> Tensor:
-        """Return ``<C, pi> + Omega(pi)`` of each item."""
-        a, b = self.problem.row_weights, self.problem.column_weights
-        cost = (a.unsqueeze(-1) * density * self.problem.cost).sum(-2)
-        return (b * (cost + self.problem.regulariser.value(density, a))).sum(-1)
-
-    def towards(self, plan: Plan) -> tuple["_State", Tensor]:
-        """Step towards the inner plan, for a convex term as far as the objective falls, and return its L1 distance."""
-        target = plan._density
-        weights = self.problem.row_weights.unsqueeze(-1) * self.problem.column_weights.unsqueeze(-2)
-        change = (weights * (target - self.density).abs()).sum((-2, -1))
-        if not isinstance(self.problem.regulariser, Augmented):
-            return _State(self.problem, target), change
-        low, high = torch.zeros_like(change), torch.ones_like(change)
-        for _ in range(_THIRDS):
-            near, far = (2 * low + high) / 3, (low + 2 * high) / 3
-            nearer = self.objective(self._between(target, near)) <= self.objective(self._between(target, far))
-            low, high = torch.where(nearer, low, near), torch.where(nearer, far, high)
-        return _State(self.problem, self._between(target, (low + high) / 2)), change
-
-    def _between(self, target: Tensor, length: Tensor) -> Tensor:
-        return self.density + length[:, None, None] * (target - self.density)
