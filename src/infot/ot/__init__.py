@@ -11,6 +11,7 @@ True
 """
 
 from infot.ot import conventions
+from infot.ot.adversary import Adversary, adversarial_cost, adversarial_value
 from infot.ot.clouds import CloudPlan, CloudProblem, Streaming, cloud_value, solve_clouds
 from infot.ot.costs import (
     Cosine,
@@ -70,6 +71,7 @@ from infot.ot.unbalanced import Rho
 from infot.ot.unrolled import Unrolled
 
 __all__ = [
+    "Adversary",
     "Approach",
     "Augmented",
     "Blocks",
@@ -131,6 +133,8 @@ __all__ = [
     "UnbalancedSinkhorn",
     "Unregularised",
     "Unrolled",
+    "adversarial_cost",
+    "adversarial_value",
     "ascend_potential",
     "balanced_assignment",
     "choose_solver",
