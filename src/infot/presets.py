@@ -99,10 +99,27 @@ _PRINCIPAL_AXIS = RunConfig(
         batch_size=192,
         learning_rate=2e-2,
         final_learning_rate=1e-5,
-        decay_from=0.5,
+        decay_from=0.2,  # axes must lie still before the structured self term leaves them free
         ema_decay=0.99,
         ema_from=0.9,
     ),
+)
+
+# Two ordered normal codes and the noise: three blocks, each at a price of its own. How fast they part grows with epsilon
+# times the gap of the prices, widest between neighbours at a ratio of 1/4 over two blocks.
+_PRINCIPAL_AXES = replace(
+    _PRINCIPAL_AXIS,
+    preset="anisotropic3",
+    data=DataConfig(name="anisotropic3"),
+    latent=LatentConfig(normal=2, ordered=True, noise=1),
+    objective=replace(
+        _PRINCIPAL_AXIS.objective,
+        epsilon=(0.4, 0.02),
+        epsilon_code_ratio=(0.25, 0.25),
+        codes_per_batch=8,
+        noise_per_code=8,
+    ),
+    training=replace(_PRINCIPAL_AXIS.training, steps=2000),
 )
 
 PRESETS: dict[str, RunConfig] = {
@@ -110,6 +127,7 @@ PRESETS: dict[str, RunConfig] = {
     "grid25": _preset(_MANY_MODES, "grid25", categorical=25),
     "gaussians1200": _preset(_VECTORS, "gaussians1200", categorical=10),
     "anisotropic": _PRINCIPAL_AXIS,
+    "anisotropic3": _PRINCIPAL_AXES,
     "digits": _preset(_IMAGES, "digits", categorical=10),
     "mnist5k": _preset(_IMAGES, "mnist5k", categorical=10),
     "mnist": _preset(_IMAGES, "mnist", categorical=10),
