@@ -54,7 +54,7 @@ def test_help_tells_every_option(name: str, capsys: pytest.CaptureFixture[str]) 
     missing = [
         option for option in cli._options(COMMANDS[name][0]) if option not in text and "." not in option
     ]
-    positional = {"--preset", "--run", "--runs", "--action", "--name"}
+    positional = {"--suite", "--preset", "--run", "--runs", "--action", "--name"}
     assert set(missing) <= positional
 
 

@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[type, str]] = {
     "report": (arguments.ReportArguments, "infot.commands.report"),
     "sample": (arguments.SampleArguments, "infot.commands.sample"),
     "encode": (arguments.EncodeArguments, "infot.commands.encode"),
+    "compare": (arguments.CompareArguments, "infot.commands.compare"),
     "data": (arguments.DataArguments, "infot.commands.data"),
 }
 """Each command: the record of its arguments, and the module whose ``run(arguments) -> exit code`` does the work."""

@@ -19,6 +19,7 @@ from infot.config_checks import PATH_DATA
 from infot.errors import ConfigError
 
 __all__ = [
+    "CompareArguments",
     "DataArguments",
     "EncodeArguments",
     "EvaluateArguments",
@@ -189,6 +190,32 @@ class EncodeArguments:
     """.npz (arrays: code, posterior, names) or .csv (a row a datum)."""
     route: Literal["plan", "encoder"] | None = None
     """How codes are read: by the transport plan, or by the encoder where it holds the plan; unset: as trained."""
+
+
+@dataclass(frozen=True)
+class CompareArguments:
+    """Run several methods on the same data with several seeds, and write a leaderboard; called again, it goes on."""
+
+    suite: Annotated[Positional[str], arg(metavar="SUITE")]
+    """gaussians, mnist5k, mnist, stability, or the name of a preset: all methods on it."""
+    methods: Annotated[str | None, arg(metavar="A[,B...]")] = None
+    """Only these rows of the suite, by name or by method."""
+    presets: Annotated[str | None, arg(metavar="A[,B...]")] = None
+    """Only these presets of the suite."""
+    seeds: Annotated[int | None, arg(metavar="INT")] = None
+    """Seeds of each row, counted from 0; unset: as the suite has it."""
+    out: Annotated[Path | None, arg(metavar="DIR")] = None
+    """Folder for leaderboard.json, .md and .html and for the runs; unset: runs/compare-SUITE."""
+    jobs: int = 1
+    """Runs at a time."""
+    threads: int = 1
+    """Threads of each run."""
+    steps: Annotated[int | None, arg(metavar="INT")] = None
+    """Steps of every run; unset: as the presets have it."""
+    data: Annotated[Path | None, arg(metavar="PATH")] = None
+    """Where the data lies, for presets that read a file (mnist, custom)."""
+    device: Annotated[str | None, arg(metavar="DEVICE")] = None
+    """Device of every run; unset: cuda where there is one."""
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,17 @@
 """The page: one HTML file that holds everything it shows."""
 
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 
 from infot.atomic import write_text
 from infot.errors import RunFolderError
-from infot.report.glossary import WORDS
-from infot.report.markup import Markup, element, join
+from infot.report.document import document, glossary_section
+from infot.report.markup import Markup, element
 from infot.report.overview import overview, run_names
 from infot.report.record import Run, read_run
 from infot.report.section import Detail, lead, run_facts, run_section
 
 __all__ = ["render", "write_report"]
-
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-"""Content policy of the page: the browser itself refuses any request to the outside, and any script."""
 
 
 def write_report(runs: Sequence[Path], out: Path) -> Path:
@@ -53,25 +49,7 @@ def render(runs: Sequence[Run]) -> str:
         anchor = f"run-{k}"
         top = [element("h2", name, id=anchor), lead(run), run_facts(run)] if len(runs) > 1 else []
         body.append(element("section", *top, run_section(run, detail, anchor=anchor), class_="run"))
-    body += [
-        _words(),
-        element(
-            "footer",
-            "Made by infot from the files of the run; nothing on this page is loaded from elsewhere.",
-        ),
-    ]
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("title", f"{title} – infot report"),
-        element("style", Markup(files("infot.report").joinpath("style.css").read_text(encoding="utf-8"))),
-    )
-    return (
-        "<!doctype html>\n" + element("html", head, element("body", element("main", *body)), lang="en") + "\n"
-    )
+    return document(title, [*body, glossary_section()], kind="report", source="the files of the run")
 
 
 def _header(runs: Sequence[Run], names: Sequence[str], title: str) -> Markup:
@@ -102,13 +80,6 @@ def _several(runs: Sequence[Run]) -> str:
     """Title a page of several runs: by their data where no two share them, by their number otherwise."""
     data = dict.fromkeys(run.data_name for run in runs)
     return _list(list(data)) if len(data) == len(runs) <= 4 else f"{len(runs)} runs compared"
-
-
-def _words() -> Markup:
-    entries = join(join([element("dt", word), element("dd", meaning)]) for word, meaning in WORDS)
-    return element(
-        "section", element("h2", "Words used here", id="words"), element("dl", entries), class_="run words"
-    )
 
 
 def _list(names: list[str]) -> str:

@@ -1,0 +1,190 @@
+"""Suites of `infot compare`: which methods meet on which presets, and what their papers report. Torch-free."""
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from infot.config import CriticConfig, RunConfig
+from infot.config_file import nearest, preset_config
+from infot.errors import ConfigError
+from infot.methods import METHODS, with_method
+from infot.presets import PRESETS
+
+__all__ = ["SUITES", "Contestant", "Suite", "find_suite"]
+
+Change = Callable[[RunConfig], RunConfig]
+
+
+def _unchanged(config: RunConfig) -> RunConfig:
+    return config
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A row of a leaderboard: a method, and what is changed of its settings.
+
+    Attributes:
+        name: What the row is called, and part of the names of its run folders.
+        method: One of :data:`infot.methods.METHODS`.
+        change: Applied to the configuration of the method.
+        knobs: Factors by which a study of stability moved the settings; empty otherwise.
+    """
+
+    name: str
+    method: str
+    change: Change = _unchanged
+    knobs: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+    def config(self, preset: str) -> RunConfig:
+        """Return the configuration of this row on a preset."""
+        return self.change(with_method(preset_config(preset), self.method))
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A comparison.
+
+    Attributes:
+        name: Its name.
+        presets: The data, by preset.
+        contestants: The rows.
+        seeds: Seeds of each row where the caller names no number.
+        scores: For a study of stability, the metric by which a run counts as good on each preset.
+    """
+
+    name: str
+    presets: tuple[str, ...]
+    contestants: tuple[Contestant, ...]
+    seeds: int = 5
+    scores: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def restricted(self, methods: Iterable[str] = (), presets: Iterable[str] = ()) -> "Suite":
+        """Return the suite with some of its rows, by name or method, and some of its presets.
+
+        Raises:
+            ConfigError: If a name is not of this suite.
+        """
+        methods, presets = tuple(methods), tuple(presets)
+        known = list(dict.fromkeys([c.name for c in self.contestants] + [c.method for c in self.contestants]))
+        _check_known("--methods", methods, known)
+        _check_known("--presets", presets, self.presets)
+        rows = tuple(c for c in self.contestants if not methods or {c.name, c.method} & set(methods))
+        return replace(
+            self, contestants=rows, presets=tuple(p for p in self.presets if not presets or p in presets)
+        )
+
+
+def _check_known(option: str, names: tuple[str, ...], known: Iterable[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"{option}: there is no {name!r} in this suite; {nearest(name, known)}")
+
+
+def find_suite(name: str) -> Suite:
+    """Return a suite by name; the name of a preset gives a comparison of the plain methods on it alone.
+
+    Raises:
+        ConfigError: If there is neither.
+    """
+    if name in SUITES:
+        return SUITES[name]
+    if name in PRESETS:
+        return Suite(name, (name,), tuple(Contestant(method, method) for method in METHODS))
+    known = [*SUITES, *PRESETS]
+    raise ConfigError(f"there is no suite {name!r}; {nearest(name, known)}")
+
+
+def _packed(pack: int) -> Change:
+    def change(config: RunConfig) -> RunConfig:
+        size = config.training.batch_size // pack * pack
+        return replace(
+            config,
+            critic=replace(config.critic, pack=pack),
+            training=replace(config.training, batch_size=size),
+        )
+
+    return change
+
+
+def _deformable(config: RunConfig) -> RunConfig:
+    """Give a method the generator of the structured one on images, noise included."""
+    return replace(
+        config,
+        model=replace(config.model, generator="deformable"),
+        latent=replace(config.latent, noise=None),
+    )
+
+
+_PLAIN = tuple(Contestant(method, method) for method in METHODS)
+_PACGAN = tuple(Contestant(f"pacgan{pack}", "nonsaturating", _packed(pack)) for pack in (2, 4))
+_SAME_GENERATOR = Contestant("infogan-deformable", "infogan", _deformable)
+
+
+def _scaled(config: RunConfig, knobs: Mapping[str, float]) -> RunConfig:
+    """Move the knobs of a study of stability by factors."""
+
+    def pair(values: tuple[float, float], factor: float) -> tuple[float, float]:
+        return values[0] * factor, values[1] * factor
+
+    objective, training, critic = config.objective, config.training, config.critic
+    rate = knobs.get("learning_rate", 1.0)
+    training = replace(
+        training,
+        learning_rate=training.learning_rate * rate,
+        final_learning_rate=training.final_learning_rate * rate,
+    )
+    objective = replace(
+        objective,
+        epsilon=pair(objective.epsilon, knobs.get("epsilon", 1.0)),
+        epsilon_code_ratio=pair(objective.epsilon_code_ratio, knobs.get("epsilon_code_ratio", 1.0)),
+    )
+    critic = CriticConfig(
+        **{
+            **vars(critic),
+            "code_weight": pair(critic.code_weight, knobs.get("code_weight", 1.0)),
+            "rate": critic.rate * knobs.get("critic_rate", 1.0),
+            "clip": critic.clip * knobs.get("clip", 1.0),
+        }
+    )
+    return replace(config, objective=objective, training=training, critic=critic)
+
+
+def _at(method: str, knobs: Mapping[str, float]) -> Contestant:
+    told = " ".join(f"{name}x{factor:.3g}" for name, factor in knobs.items())
+    return Contestant(f"{method} {told}", method, lambda config: _scaled(config, knobs), knobs)
+
+
+def _grid(method: str, **factors: tuple[float, ...]) -> Iterable[Contestant]:
+    for point in itertools.product(*factors.values()):
+        yield _at(method, dict(zip(factors, point, strict=True)))
+
+
+_DECADES = (1 / 30, 1.0, 30.0)  # three decades around the default
+_DOWN = (
+    1 / 100,
+    1 / 10,
+    1.0,
+    10.0,
+)  # a ratio of prices beyond 1 rewards nothing: at most ten times the default
+
+SUITES: dict[str, Suite] = {
+    suite.name: suite
+    for suite in (
+        Suite("gaussians", ("ring8", "grid25"), (*_PLAIN, *_PACGAN), seeds=10),
+        Suite("mnist5k", ("mnist5k",), (*_PLAIN, _SAME_GENERATOR)),
+        Suite("mnist", ("mnist",), (*_PLAIN, _SAME_GENERATOR)),
+        Suite(
+            "stability",
+            ("ring8", "mnist5k"),
+            (
+                *_grid("structured", epsilon=_DECADES, epsilon_code_ratio=_DOWN, learning_rate=_DECADES),
+                *_grid("infogan", code_weight=_DECADES, critic_rate=_DECADES, learning_rate=_DECADES),
+                *_grid("sinkhorn-gan", epsilon=_DECADES, clip=_DECADES, learning_rate=_DECADES),
+            ),
+            seeds=3,
+            scores=MappingProxyType({"ring8": "high_quality", "mnist5k": "accuracy"}),
+        ),
+    )
+}
+"""Suites by name."""
