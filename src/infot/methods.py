@@ -111,10 +111,11 @@ METHODS: dict[str, Callable[[RunConfig], RunConfig]] = {
 def _general_generator(config: RunConfig) -> RunConfig:
     """Give images the convolutional generator, as the deformable one has its noise from the structured method.
 
-    Every such method holds its plans, where it has any, on samples, and its codes cost what noise costs.
+    Every such method holds its plans, where it has any, on samples, and its codes cost what noise costs: they have no
+    order.
     """
     objective = replace(config.objective, plan="sample", epsilon_code_ratio=(1.0, 1.0))
-    config = replace(config, objective=objective)
+    config = replace(config, objective=objective, latent=replace(config.latent, ordered=False))
     if config.model.generator != "deformable":
         return config
     return replace(
