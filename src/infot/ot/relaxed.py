@@ -1,10 +1,12 @@
 """Frequencies of codes in a batch: the assignment problem with a relaxed marginal over codes."""
 
-import torch
+from typing import Any, NamedTuple
+
 from jaxtyping import Float
 from torch import Tensor
 
 from infot.errors import ProblemError
+from infot.numerics import from_loop, namespace, to_loop
 
 __all__ = ["relaxed_frequencies"]
 
@@ -47,6 +49,7 @@ def relaxed_frequencies(
         ProblemError: If a price is not positive.
 
     Example:
+        >>> import torch
         >>> scores = torch.tensor([[0.0, 0.0, 0.0, 1.0], [1.0, 1.0, 1.0, 0.0]])
         >>> [round(float(p), 3) for p in relaxed_frequencies(scores, epsilon=0.01, rho=0.01)]
         [0.75, 0.25]
@@ -55,43 +58,61 @@ def relaxed_frequencies(
         raise ProblemError(f"expected positive prices, got epsilon={epsilon} and rho={rho}")
     n_codes, n_data = scores.shape
     # float64: the Hessian divides by epsilon, and K is small.
-    scores = scores.detach().double()
-    a = torch.full_like(scores[:, 0], 1 / n_codes) if a is None else a.detach().double()
-    b = torch.full_like(scores[0], 1 / n_data) if b is None else b.detach().double()
-    dual = _RelaxedDual(scores, a, b, epsilon, rho)
-    f = torch.zeros_like(a)
+    rows = to_loop(scores.double())
+    prior = to_loop(scores.new_full((n_codes,), 1 / n_codes).double() if a is None else a.double())
+    weights = to_loop(scores.new_full((n_data,), 1 / n_data).double() if b is None else b.double())
+    dual = _RelaxedDual(rows, prior, weights, epsilon, rho)
+    now = dual.at(0 * prior)
     for _ in range(max_steps):
-        gradient, hessian = dual.derivatives(f)
-        if bool(gradient.abs().sum() <= tolerance):
+        if float(abs(now.gradient).sum()) <= tolerance:
             break
-        f = dual.climb(f, torch.linalg.solve(hessian, gradient), gradient)
-    frequencies = a * torch.exp(-f / rho)
+        now = dual.climb(now)
+    frequencies = from_loop(prior * dual.xp.exp(-now.f / rho))
     return (frequencies / frequencies.sum()).float()
 
 
+class _Point(NamedTuple):
+    """The dual at code potentials f, with what its derivatives need."""
+
+    f: Any
+    value: float
+    gradient: Any
+    posterior: Any
+    curvature: Any
+
+
 class _RelaxedDual:
-    """``D(f) = rho sum_c a_c (1 - exp(-f_c / rho)) + sum_x b_x g_f(x)``, concave in the code potentials f."""
+    """``D(f) = rho sum_c a_c (1 - exp(-f_c / rho)) + sum_x b_x g_f(x)``, concave in the code potentials f.
 
-    def __init__(self, scores: Tensor, a: Tensor, b: Tensor, epsilon: float, rho: float) -> None:
-        self.scores, self.a, self.b, self.epsilon, self.rho = scores, a, b, epsilon, rho
-        self.log_a = a.log().unsqueeze(1)
+    Arrays are those of inner loops.
+    """
 
-    def value(self, f: Tensor) -> Tensor:
-        logits = (f.unsqueeze(1) - self.scores) / self.epsilon + self.log_a
-        g = -self.epsilon * torch.logsumexp(logits, dim=0)
-        return -self.rho * (self.a * torch.expm1(-f / self.rho)).sum() + (self.b * g).sum()
+    def __init__(self, scores: Any, a: Any, b: Any, epsilon: float, rho: float) -> None:
+        self.xp = namespace(scores)
+        self.a, self.b, self.epsilon, self.rho = a, b, epsilon, rho
+        self._logits = self.xp.log(a)[:, None] - scores * (1 / epsilon)
 
-    def derivatives(self, f: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the gradient and minus the Hessian, which is positive definite."""
-        r = torch.softmax((f.unsqueeze(1) - self.scores) / self.epsilon + self.log_a, dim=0)
-        prior, marginal = self.a * torch.exp(-f / self.rho), r @ self.b
-        hessian = torch.diag(prior / self.rho + marginal / self.epsilon) - (r * self.b) @ r.T / self.epsilon
-        return prior - marginal, hessian
+    def at(self, f: Any) -> _Point:
+        """Return value and gradient."""
+        exponents = self._logits + (f * (1 / self.epsilon))[:, None]
+        top = self.xp.amax(exponents, 0)
+        exponents -= top
+        posterior = self.xp.exp(exponents)
+        total = posterior.sum(0)
+        posterior /= total
+        prior, marginal = self.a * self.xp.exp(-f / self.rho), posterior @ self.b
+        value = self.rho * (self.a - prior).sum() - self.epsilon * (top + self.xp.log(total)) @ self.b
+        curvature = prior * (1 / self.rho) + marginal * (1 / self.epsilon)
+        return _Point(f, float(value), prior - marginal, posterior, curvature)
 
-    def climb(self, f: Tensor, direction: Tensor, gradient: Tensor) -> Tensor:
-        """Go along a Newton direction, at most ``rho`` in each coordinate, as far as the dual rises enough."""
-        direction = direction * (self.rho / direction.abs().max()).clamp_max(1.0)
-        here, slope, step = self.value(f), gradient @ direction, 1.0
-        while step > _SMALLEST_STEP and self.value(f + step * direction) < here + _ARMIJO * step * slope:
+    def climb(self, now: _Point) -> _Point:
+        """Go along Newton's direction, at most ``rho`` in each coordinate, as far as the dual rises enough."""
+        hessian = (now.posterior * self.b) @ (now.posterior.T * (-1 / self.epsilon))
+        direction = self.xp.linalg.solve(hessian + self.xp.diag(now.curvature), now.gradient)
+        direction *= self.rho / max(self.rho, float(abs(direction).max()))
+        slope, step = float(now.gradient @ direction), 1.0
+        while True:
+            trial = self.at(now.f + step * direction)
+            if step <= _SMALLEST_STEP or trial.value >= now.value + _ARMIJO * step * slope:
+                return trial
             step /= 2
-        return f + step * direction

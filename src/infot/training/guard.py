@@ -41,7 +41,7 @@ class FiniteGuard:
         """
         device = info["loss"].device
         trained = [p for p in parameters if p.grad is not None and p.numel()]
-        sizes = [torch.linalg.vector_norm(p.grad, float("inf")) for p in trained if p.grad is not None]
+        sizes = [p.grad.abs().amax() for p in trained if p.grad is not None]
         scalars = [value.to(device, torch.float32, non_blocking=True) for value in info.values()]
         bad = ~torch.isfinite(torch.stack([*scalars, *(size.to(device, torch.float32) for size in sizes)]))
         names = [*info, *(f"the gradient of {self._names.get(id(p), '?')}" for p in trained)]

@@ -185,4 +185,6 @@ def _finish(problem: OTProblem, nest: Nest, stage: Stage, settings: FixedPoint) 
 
 def _perturbation(nest: Nest, soft: Tensor, g: Tensor) -> Tensor:
     """Return what the structure lowers the cost of (code, datum) by."""
+    if len(nest.sizes) == 1:  # the log-density of (code, datum) is (S + g) / epsilon_code
+        return (nest.epsilon / nest.epsilons[0] - 1) * (soft + g.unsqueeze(1))
     return nest.epsilon * nest.outer(soft)[1] - soft - g.unsqueeze(1)
