@@ -105,8 +105,8 @@ _PRINCIPAL_AXIS = RunConfig(
     ),
 )
 
-# Two ordered normal codes and the noise: three blocks, each at a price of its own. How fast they part grows with epsilon
-# times the gap of the prices, widest between neighbours at a ratio of 1/4 over two blocks.
+# Two ordered normal codes and the noise: three blocks, each at a price of its own. How fast they part grows with
+# epsilon times the gap of the prices, widest between neighbours at a ratio of 1/4 over two blocks.
 _PRINCIPAL_AXES = replace(
     _PRINCIPAL_AXIS,
     preset="anisotropic3",
