@@ -78,13 +78,25 @@ def test_a_page_about_images_holds_every_part(digits_run: Path, tmp_path: Path) 
     headings = outline.headings(content)
     for heading in (
         *("What each code draws", "What the noise changes", "The plan: which code an image belongs to"),
-        *("Codes against labels", "How the samples grew", "Codes read off the plan"),
+        *("Codes against labels", "How the samples grew", "Codes read by the plan"),
     ):
         assert heading in headings
     assert "Ten codes, learned from digits without a label" in content
     assert content.count("samples of code") == 10
     assert content.count("Samples at step") == 6
     assert "Least sure" in content
+
+
+def test_a_page_about_a_method_without_a_plan_says_what_read_the_codes(
+    digits_run: Path, tmp_path: Path
+) -> None:
+    evaluation = json.loads((digits_run / "evaluation.json").read_text())
+    evaluation["protocol"] = {"codes": "likeliest code of 359 data, by the recognition network"}
+    (digits_run / "evaluation.json").write_text(json.dumps(evaluation))
+    page = write_report([digits_run], tmp_path / "report.html").read_text()
+    assert "The recognition network: which code an image belongs to" in page
+    assert "Codes read by the recognition network" in page
+    assert "the plan gives" not in page
 
 
 @pytest.mark.parametrize("kind", ["ring_run", "digits_run"])
@@ -213,7 +225,8 @@ def test_the_report_does_without_torch() -> None:
 
 TERMS = (
     "mode", "label", "held-out", "template", "transport plan", "I(c;x)", "r(c|x)", "posterior", "marginal error",
-    "solver steps", "nats", "ε_c", "floor", "ceiling", "noise", "code", "standard error",
+    "solver steps", "nats", "ε_c", "floor", "ceiling", "noise", "code", "standard error", "critic",
+    "recognition network",
 )  # fmt: skip
 """Words that a reader new to the matter cannot be expected to know."""
 

@@ -212,6 +212,8 @@ class CompareArguments:
     """Threads of each run."""
     steps: Annotated[int | None, arg(metavar="INT")] = None
     """Steps of every run; unset: as the presets have it."""
+    max_minutes: Annotated[float | None, arg(metavar="FLOAT")] = None
+    """Stop every run after this wall time: with many --steps, a comparison at equal time."""
     data: Annotated[Path | None, arg(metavar="PATH")] = None
     """Where the data lies, for presets that read a file (mnist, custom)."""
     device: Annotated[str | None, arg(metavar="DEVICE")] = None

@@ -83,7 +83,7 @@ def _entries(suite: Suite, arguments: CompareArguments, out: Path) -> list[Entry
 
 def _config(contestant: Contestant, preset: str, seed: int, arguments: CompareArguments) -> RunConfig:
     config = replace(contestant.config(preset), seed=seed)
-    changes = {name: getattr(arguments, name) for name in ("steps", "device")}
+    changes = {name: getattr(arguments, name) for name in ("steps", "max_minutes", "device")}
     training = replace(
         config.training, **{name: value for name, value in changes.items() if value is not None}
     )

@@ -12,7 +12,10 @@ from infot.report.record import Run
 
 __all__ = ["overlaid_curves", "run_curves"]
 
-LOSS = Chart("Loss", "What training lowers: above all, the cost of matching generated points with data.")
+LOSS = Chart(
+    "Loss",
+    "What the generator lowers: under a plan, above all the cost of matching generated points with data.",
+)
 INFORMATION = Chart(
     "Information under the plan",
     "Nats that code and noise tell about the data matched with them. The code should rise towards its limit.",
@@ -29,6 +32,15 @@ ERROR = Chart(
     may_be_log=True,
     zero=True,
 )
+PLAYERS = Chart(
+    "Losses of the players",
+    "Critic and generator play against each other: a steady state is the aim, not a low value.",
+)
+READ = Chart(
+    "Code read off samples",
+    "Nats of the code that the recognition network reads off generated data: a lower bound of what they hold.",
+    zero=True,
+)
 SPEED = Chart("Examples per second", "Data points handled each second, all work included.", zero=True)
 COST = Chart("Transport cost", "Mean cost between matched points, in units of the ground cost.", zero=True)
 SOLVER = Chart("Solver steps", "Iterations that each plan took.", zero=True)
@@ -37,6 +49,8 @@ RATE = Chart("Learning rate", "Step size of the optimiser.", may_be_log=True, ze
 RUN_CHARTS: tuple[tuple[Chart, dict[str, str]], ...] = (
     (LOSS, {"loss": "loss"}),
     (INFORMATION, {"plan_information": "code, I(c;x)", "noise_information": "noise, I(e;x|c)"}),
+    (PLAYERS, {"critic_loss": "critic", "generator_loss": "generator"}),
+    (READ, {"code_information": "categorical code", "continuous_code_information": "continuous code"}),
     (PRICES, {"epsilon": "ε", "epsilon_code": "ε_c"}),
     (ERROR, {"marginal_error": "marginal error"}),
     (COST, {"transport_cost": "transport cost"}),
@@ -58,6 +72,7 @@ OVERLAYS: tuple[tuple[str, Chart], ...] = (
     ),
     ("marginal_error", ERROR),
     ("transport_cost", COST),
+    ("code_information", READ),
     ("examples_per_second", SPEED),
 )
 """Charts of several runs: one quantity each, a line a run."""

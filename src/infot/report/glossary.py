@@ -178,8 +178,13 @@ WORDS: tuple[tuple[str, str], ...] = (
     ),
     (
         "r(c|x), the posterior of the code",
-        "How the plan shares a data point out among the codes. The largest share names the code of the "
-        "point; one share of 100 % means that the plan is sure.",
+        "How the plan shares a data point out among the codes; where a method has no plan, how its recognition "
+        "network does. The largest share names the code of the point; one share of 100 % means full certainty.",
+    ),
+    (
+        "Critic and recognition network",
+        "The second player of a GAN, which learns to tell data from generated points, or to measure how far they "
+        "are apart; and, in InfoGAN, a part of it that guesses the code of a generated point.",
     ),
     (
         "Marginal error",

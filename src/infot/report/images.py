@@ -18,15 +18,18 @@ MAX_CODES = 60
 MAX_SWEEPS = 10
 MAX_DRAWS = 12
 SURE, UNSURE = 12, 4
-"""Held-out images shown: the first ones, and the ones about which the plan is least sure."""
+"""Held-out images shown: the first ones, and the ones whose code is least sure."""
 
 
-def codes_figure(arrays: dict[str, np.ndarray], *, swept: bool = False) -> Markup | None:
+def codes_figure(
+    arrays: dict[str, np.ndarray], *, swept: bool = False, reader: str = "the plan"
+) -> Markup | None:
     """Draw a row for each code: template, samples, its share of the data, its commonest label.
 
     Args:
         arrays: Of `evaluation.npz`.
         swept: Whether the rows are steps of a continuous code instead of the values of a categorical one.
+        reader: What codes of data are read by.
     """
     samples, templates = arrays.get("samples"), arrays.get("templates")
     lead = samples if samples is not None else templates
@@ -44,7 +47,7 @@ def codes_figure(arrays: dict[str, np.ndarray], *, swept: bool = False) -> Marku
     )
     if "code_frequencies" in arrays and not swept:
         caption += (
-            " Beside them the share of held-out images that the plan gives to this code, and the commonest "
+            f" Beside them the share of held-out images that {reader} gives to this code, and the commonest "
             "label among them where labels are known (training never saw them)."
         )
     if len(lead) > MAX_CODES:
@@ -128,8 +131,13 @@ def traversal_figure(arrays: dict[str, np.ndarray]) -> Markup | None:
     return figure(element("div", *rows, class_="codes"), caption=caption, class_="wide")
 
 
-def posterior_figure(arrays: dict[str, np.ndarray]) -> Markup | None:
-    """Draw, for some held-out images, how the plan divides them among the codes and how it rebuilds them."""
+def posterior_figure(arrays: dict[str, np.ndarray], *, reader: str = "the plan") -> Markup | None:
+    """Draw, for some held-out images, how they are divided among the codes, and how the plan rebuilds them.
+
+    Args:
+        arrays: Of `evaluation.npz`.
+        reader: What codes of data are read by.
+    """
     data, posterior = arrays.get("posterior_data"), arrays.get("posterior")
     if data is None or posterior is None:
         return None
@@ -146,16 +154,12 @@ def posterior_figure(arrays: dict[str, np.ndarray]) -> Markup | None:
         else ""
     )
     caption = (
-        "Left: an image from held-out data. Bars: r(c|x), the share of it that the plan matches with each "
-        f"code; one full bar means that the plan is sure.{rebuilt} The first {len(first)} images are not "
+        f"Left: an image from held-out data. Bars: r(c|x), the share of it that {reader} gives to each "
+        f"code; one full bar means that it is sure.{rebuilt} The first {len(first)} images are not "
         "chosen"
-        + (
-            f"; below them the {len(doubtful)} of {len(data)} about which the plan is least sure."
-            if doubtful
-            else "."
-        )
+        + (f"; below them the {len(doubtful)} of {len(data)} whose code is least sure." if doubtful else ".")
     )
-    return figure(*groups, title="Codes read off the plan", caption=caption, class_="wide")
+    return figure(*groups, title=f"Codes read by {reader}", caption=caption, class_="wide")
 
 
 def _reading(k: int, arrays: dict[str, np.ndarray]) -> Markup:

@@ -65,6 +65,12 @@ class Run:
         )
 
     @property
+    def reader(self) -> str:
+        """What codes of data are read by: the plan, or a recognition network."""
+        _, _, reader = self.protocol.get("codes", "").rpartition(", by ")
+        return reader or "the plan"
+
+    @property
     def seed(self) -> str:
         """Training seed as text."""
         value = self.summary.get("seed", self.config.get("seed"))

@@ -93,11 +93,13 @@ def _protocol(run: Run) -> Markup:
 
 
 def _image_parts(run: Run, detail: Detail) -> list[Part]:
-    posterior = images.posterior_figure(run.arrays)
+    posterior = images.posterior_figure(run.arrays, reader=run.reader)
+    drawn = images.codes_figure(run.arrays, swept=run.has_continuous_code, reader=run.reader)
+    which = "which code an image belongs to"
     return [
-        ("What each code draws", _present(images.codes_figure(run.arrays, swept=run.has_continuous_code))),
+        ("What each code draws", _present(drawn)),
         ("What the noise changes", _present(images.traversal_figure(run.arrays))),
-        ("The plan: which code an image belongs to", _present(posterior)),
+        (f"{run.reader.capitalize()}: {which}", _present(posterior)),
         ("Codes against labels", _counts(run, "label")),
     ]
 
