@@ -82,20 +82,29 @@ def test_a_loose_solve_is_not_clamped() -> None:
     assert value < 0
 
 
-def test_the_term_of_a_fixed_measure_is_solved_once(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("epsilon", [0.4, 0.001])
+def test_the_divergence_to_a_fixed_measure_is_the_divergence(epsilon: float) -> None:
     x, y, b = cloud(5, 0).requires_grad_(), cloud(4, 1).requires_grad_(), weights(4, 2).softmax(0)
-    to_y = ot.SinkhornDivergenceTo(y, b, epsilon=0.4, tolerance=1e-10)
-    solves = []
-    monkeypatch.setattr(
-        divergences, "solve", lambda *args, **kwargs: solves.append(1) or ot.solve(*args, **kwargs)
+    settings = {"epsilon": epsilon, "tolerance": 1e-10, "max_steps": 20000}
+    value, expected = (
+        ot.SinkhornDivergenceTo(y, b, **settings)(x),
+        ot.sinkhorn_divergence(x, y, None, b, **settings),
     )
-    value = to_y(x)
-    assert len(solves) == 2
-    expected = ot.sinkhorn_divergence(x, y, None, b, epsilon=0.4, tolerance=1e-10)
     torch.testing.assert_close(value, expected)
     assert not torch.autograd.grad(value, y, allow_unused=True, retain_graph=True)[0]
     slopes = (torch.autograd.grad(loss, x)[0] for loss in (value, expected))
     torch.testing.assert_close(*slopes)
+
+
+def test_the_term_of_a_fixed_measure_is_solved_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = cloud(5, 0), cloud(4, 1)
+    to_y = ot.SinkhornDivergenceTo(y, epsilon=0.4, cost=ot.Lp())
+    solves = []
+    monkeypatch.setattr(
+        divergences, "solve", lambda *args, **kwargs: solves.append(1) or ot.solve(*args, **kwargs)
+    )
+    to_y(x)
+    assert len(solves) == 2
 
 
 STRUCTURED = ot.Structured(ot.Entropic(0.5), ot.Blocks(code=(2, 3)), epsilon_code=0.1)

@@ -66,6 +66,18 @@ class _Terms:
         """Return the entropic value of a cloud against itself, by averaged updates."""
         return self.value(x, x, Entropic(epsilon), SymmetricSinkhorn())
 
+    def divergence(self, x: _Measure, y: _Measure, epsilon: float, own: Tensor | None = None) -> Tensor:
+        """Return the debiased divergence; ``own`` is ``W(y, y)`` where it is known."""
+        if self.closed(x.points, y.points):
+            clouds = Clouds(x.points, y.points, x.weights, y.weights)
+            if epsilon > SMALL_EPSILON * clouds.mean_cost:
+                return clouds.divergence(
+                    Wishes(epsilon, self.tolerance, self.max_steps, self.on_failure), own
+                )
+        between = self.value(x, y, Entropic(epsilon))
+        own = self.itself(y, epsilon) if own is None else own
+        return between - self.itself(x, epsilon) / 2 - own / 2
+
 
 def sinkhorn_divergence(
     x: Float[Tensor, "*batch n d"],
@@ -104,13 +116,7 @@ def sinkhorn_divergence(
         True
     """
     terms = _Terms(cost, tolerance, max_steps, on_failure, gradient)
-    if terms.closed(x, y):
-        clouds = Clouds(x, y, a, b)
-        if epsilon > SMALL_EPSILON * clouds.mean_cost:
-            return clouds.divergence(Wishes(epsilon, tolerance, max_steps, on_failure))
-    first, second = _Measure(x, a), _Measure(y, b)
-    between = terms.value(first, second, Entropic(epsilon))
-    return between - terms.itself(first, epsilon) / 2 - terms.itself(second, epsilon) / 2
+    return terms.divergence(_Measure(x, a), _Measure(y, b), epsilon)
 
 
 class SinkhornDivergenceTo:
@@ -164,9 +170,7 @@ class SinkhornDivergenceTo:
             x: Points.
             a: Their weights, uniform if left out.
         """
-        measure = _Measure(x, a)
-        between = self._terms.value(measure, self._fixed, Entropic(self.epsilon))
-        return between - self._terms.itself(measure, self.epsilon) / 2 - self._own / 2
+        return self._terms.divergence(_Measure(x, a), self._fixed, self.epsilon, self._own)
 
 
 @dataclass(frozen=True, eq=False)

@@ -78,12 +78,17 @@ class Clouds:
         if not math.isfinite(self.mean_cost):
             raise ProblemError("expected finite clouds, got NaN or Inf among their points")
 
-    def divergence(self, wishes: Wishes) -> Float[Tensor, "*batch"]:
-        """Return ``W(x, y) - W(x, x) / 2 - W(y, y) / 2``, once differentiable in points and (centred) weights."""
+    def divergence(self, wishes: Wishes, own: Tensor | None = None) -> Float[Tensor, "*batch"]:
+        """Return ``W(x, y) - W(x, x) / 2 - W(y, y) / 2``, once differentiable in points and (centred) weights.
+
+        Args:
+            wishes: How the terms are solved.
+            own: ``W(y, y)`` where it is known; then nothing flows to ``y`` and its weights.
+        """
         wanted = [torch.is_grad_enabled() and given.requires_grad for given in self._given]
         with torch.no_grad():
             terms = _Terms((self._x, self._y), (self._a, self._b), wishes)
-            value, gradients = terms.sum(wanted, self.mean_cost)
+            value, gradients = terms.sum(wanted, self.mean_cost, own)
         value = value[0] if self._single else value
         if not any(wanted):
             return value
@@ -165,11 +170,17 @@ class _Terms:
         size = max(self.a.shape[-1], self.b.shape[-1])
         self._memory = self.a.new_empty(len(self.a) * size**2)
 
-    def sum(self, wanted: list[bool], mean_cost: float) -> tuple[Tensor, list[Tensor | None]]:
+    def sum(
+        self, wanted: list[bool], mean_cost: float, own: Tensor | None
+    ) -> tuple[Tensor, list[Tensor | None]]:
         """Return the divergence and its gradients where they are wanted, in the order x, y, a, b."""
         a, b = to_loop(self.a), to_loop(self.b)
         value, gradients = self._between((a, b), wanted, mean_cost)
-        for cloud, weights, points_at, weights_at in ((self.x, self.a, 0, 2), (self.y, self.b, 1, 3)):
+        sides = [(self.x, self.a, 0, 2), (self.y, self.b, 1, 3)]
+        if own is not None:
+            value = value - 0.5 * to_loop(own.reshape(-1))
+            sides = sides[:1]
+        for cloud, weights, points_at, weights_at in sides:
             plan = self._itself(cloud, weights)
             value = value - 0.5 * plan.value
             held = to_loop(weights)
