@@ -13,6 +13,7 @@ from infot.errors import ConvergenceWarning, ProblemError
 REGULARISERS = {
     "entropic": ot.Entropic(0.2),
     "structured": ot.Structured(ot.Entropic(0.3), ot.Blocks(code=(2, 2)), epsilon_code=0.1),
+    "scaled": ot.Scaled(ot.Structured(ot.Entropic(0.1), ot.Blocks(code=(2, 2)), epsilon_code=0.05), 3.0),
     "ordered": ot.Structured(ot.Entropic(0.4), ot.Blocks(code=(2, 1, 2)), epsilon_code=(0.1, 0.2)),
 }
 EXACT = ot.Implicit(tolerance=1e-12)
@@ -95,6 +96,38 @@ def test_gradients_at_zero_weights_are_one_sided_limits(name: str) -> None:
     for at_zero, near in zip(gradients(0.0), gradients(1e-9), strict=True):
         assert at_zero.isfinite().all()
         torch.testing.assert_close(at_zero, near, atol=1e-6, rtol=1e-6)
+
+
+def test_relative_prices_in_a_batch_follow_each_items_own_mean() -> None:
+    """The mean cost is held, so the gradients are those at the prices that it gave."""
+    costs = torch.stack([random_cost(4, 3, 0), 5 * random_cost(4, 3, 1)]).requires_grad_()
+
+    def slope(problem: ot.OTProblem, cost: Tensor) -> Tensor:
+        plan = ot.solve(problem, tolerance=1e-12, gradient=EXACT)
+        return torch.autograd.grad(plan.matrix().square().sum() + plan.g.square().sum(), cost)[0]
+
+    relative = slope(ot.OTProblem(cost=costs, regulariser=ot.Relative(ot.Entropic(0.2))), costs)
+    for index in range(2):
+        cost = costs[index].detach().clone().requires_grad_()
+        regulariser = ot.Entropic(0.2 * float(cost.detach().mean()))
+        torch.testing.assert_close(
+            relative[index], slope(ot.OTProblem(cost=cost, regulariser=regulariser), cost)
+        )
+
+
+def test_padding_gets_no_gradient() -> None:
+    cost = torch.full((1, 5, 4), torch.nan, dtype=torch.float64)
+    cost[0, :4, :3] = random_cost(4, 3, 0)
+    cost.requires_grad_()
+    masks = {"row_mask": torch.arange(5).unsqueeze(0) < 4, "column_mask": torch.arange(4).unsqueeze(0) < 3}
+    plan = ot.solve(
+        ot.OTProblem(cost=cost, regulariser=ot.Entropic(0.2), **masks), tolerance=1e-12, gradient=EXACT
+    )
+    (slope,) = torch.autograd.grad(plan.matrix().square().sum(), cost)
+    small = random_cost(4, 3, 0).requires_grad_()
+    alone = ot.solve(ot.OTProblem(cost=small, regulariser=ot.Entropic(0.2)), tolerance=1e-12, gradient=EXACT)
+    torch.testing.assert_close(slope[0, :4, :3], torch.autograd.grad(alone.matrix().square().sum(), small)[0])
+    assert (slope[0, 4:] == 0).all() and (slope[0, :, 3:] == 0).all()
 
 
 def test_gradients_in_weights_are_centred() -> None:

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from infot.ot.plan import Plan
 from infot.ot.problem import OTProblem
-from infot.ot.regularisers import Entropic, price
+from infot.ot.regularisers import Entropic, price, unscaled
 from infot.ot.solution import Solution
-from infot.ot.stationarity import Stationarity
+from infot.ot.stationarity import Stationarity, nest_of
 from infot.ot.structure import Structured
 from infot.ot.unbalanced import Price, weight_slope
 
@@ -116,7 +116,8 @@ def weight_slopes(plan: Plan) -> tuple[Float[Tensor, "B n"], Float[Tensor, "B m"
     regulariser = batch.regulariser
     if batch.marginal_prices is not None:
         return _priced_slopes(solution, batch, batch.marginal_prices)
-    if isinstance(regulariser, Entropic) or (isinstance(regulariser, Structured) and regulariser.convex):
+    bare = unscaled(regulariser)
+    if isinstance(bare, Entropic) or (isinstance(bare, Structured) and bare.convex):
         return solution.f, solution.g
     density, b = plan._density, batch.column_weights
     with torch.enable_grad():
@@ -145,7 +146,9 @@ def centred(potential: Tensor, weights: Tensor) -> Tensor:
     return potential - (weights * potential).sum(-1, keepdim=True)
 
 
-def attach_potential(plan: Plan, problem: OTProblem, f: Float[Tensor, "B n"]) -> Plan:
+def attach_potential(
+    plan: Plan, problem: OTProblem, f: Float[Tensor, "B n"], factor: float | Float[Tensor, "B 1"]
+) -> Plan:
     """Return a plan whose every array is on the graph of a latent potential and of the problem.
 
     The rows are made exact by one step with the perturbation held, which also gives rows without weight the potential
@@ -154,19 +157,24 @@ def attach_potential(plan: Plan, problem: OTProblem, f: Float[Tensor, "B n"]) ->
 
     Args:
         plan: The plan as solved.
-        problem: Its problem with batch axes, on the graph.
-        f: Its latent potential, on the graph.
+        problem: Its problem with batch axes, on the graph, at the cost over ``factor``.
+        f: The latent potential of that problem, on the graph.
+        factor: Factor of the plan's regulariser.
     """
     condition = Stationarity.at(problem, f)
-    epsilon, a, b = plan.epsilon, problem.row_weights, problem.column_weights
+    epsilon, a, b = nest_of(problem).epsilon, problem.row_weights, problem.column_weights
     exact = f - epsilon * condition.log_mass
     shift = ((a * exact).sum(-1, keepdim=True) - (b * condition.g).sum(-1, keepdim=True)) / 2
+    perturbation = condition.perturbation
+    if perturbation is not None:
+        perturbation = perturbation * torch.as_tensor(factor).to(f).reshape(-1, 1, 1)
     solution = replace(
         plan.solution,
-        f=exact - shift,
-        g=condition.g + shift,
-        perturbation=condition.perturbation,
+        f=factor * (exact - shift),
+        g=factor * (condition.g + shift),
+        perturbation=perturbation,
         factors=None,
     )
-    attached = Plan(plan.problem, solution, problem)
-    return replace(attached, solution=replace(solution, value=_value(attached, problem)))
+    graph = plan.problem.on_graph()
+    attached = Plan(plan.problem, solution, graph)
+    return replace(attached, solution=replace(solution, value=_value(attached, graph)))

@@ -10,7 +10,8 @@ from infot.ot.failure import Outcome, check_wishes, tell
 from infot.ot.plan import Plan
 from infot.ot.problem import OTProblem
 from infot.ot.rebates import Composite, Rebated
-from infot.ot.regularisers import Entropic, Scaled, Unregularised, unscaled
+from infot.ot.regularisers import Entropic, Unregularised, unscaled
+from infot.ot.scaling import without_factor
 from infot.ot.solvers.base import Solver
 from infot.ot.solvers.conditional_gradient import ConditionalGradient
 from infot.ot.solvers.dual import SemiDual
@@ -68,7 +69,7 @@ def solve(
     """
     check_wishes(tolerance, max_steps, on_failure)
     with torch.no_grad():
-        batch, factor = _without_factor(problem.as_batch())
+        batch, factor = without_factor(problem.as_batch())
         chosen = choose_solver(problem, tolerance) if solver is None else solver
         if (problem.rho is not None) > chosen.takes_rho:
             raise ProblemError(
@@ -113,20 +114,6 @@ def _suits_newton(problem: OTProblem, tolerance: float) -> bool:
     small = problem.regulariser.epsilon <= SMALL_EPSILON * problem.mean_cost
     few = not problem.batched and problem.cost.shape[-2] <= _NEWTON_ROWS
     return small and (few or tolerance < _NEWTON_TOLERANCE)
-
-
-def _without_factor(batch: OTProblem) -> tuple[OTProblem, Tensor | None]:
-    """Return the problem at the cost over its regulariser's factor, ``(B, 1)``, whose plan is the same."""
-    factor = None
-    while isinstance(batch.regulariser, Scaled):
-        own = torch.as_tensor(batch.regulariser.factor).to(batch.cost).reshape(-1, 1)
-        own = own.expand(batch.cost.shape[0], 1)
-        prices = batch.marginal_prices
-        rho = None if prices is None else tuple(torch.as_tensor(price).to(own) / own for price in prices)
-        cost = batch.cost / own.unsqueeze(-1)
-        batch = batch.derived(cost=cost, regulariser=batch.regulariser.base, rho=rho)
-        factor = own if factor is None else factor * own
-    return batch, factor
 
 
 def _start(start: Plan | Tensor | None, batch: OTProblem) -> Tensor | None:

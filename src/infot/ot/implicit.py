@@ -55,12 +55,11 @@ class Implicit(Gradient):
 
     def attach(self, plan: Plan) -> Plan:
         """Return the plan with all its arrays on the graph."""
-        problem = differentiable_problem(plan.problem)
-        f = _LatentPotential.apply(
-            problem.cost, problem.row_weights, problem.column_weights, plan.solution.f, problem, self
-        )
+        problem, factor = differentiable_problem(plan.problem)
+        arrays = (problem.cost, problem.row_weights, problem.column_weights, plan.solution.f / factor)
+        f = _LatentPotential.apply(*arrays, problem, self)
         assert isinstance(f, Tensor)
-        return attach_potential(plan, problem, f)
+        return attach_potential(plan, problem, f, factor)
 
 
 class _LatentPotential(torch.autograd.Function):

@@ -16,19 +16,21 @@ from infot.errors import ProblemError
 from infot.numerics import weighted_logsumexp
 from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic
+from infot.ot.scaling import without_factor
 from infot.ot.structure import Nest, Structured
 
-__all__ = ["Stationarity", "curvature", "differentiable_problem"]
+__all__ = ["Stationarity", "curvature", "differentiable_problem", "nest_of"]
 
 
-def differentiable_problem(problem: OTProblem) -> OTProblem:
-    """Return the problem with batch axes and its graph, after checking that its condition can be differentiated.
+def differentiable_problem(problem: OTProblem) -> tuple[OTProblem, float | Float[Tensor, "B 1"]]:
+    """Return the problem with batch axes and its graph, at the cost over its regulariser's factor, and that factor.
 
     Raises:
         ProblemError: if marginals have a price, the regulariser is not entropic or structured with prices above zero,
             or a code weighs nothing: how its plan splits over the noise then depends on how its weight grows.
     """
-    regulariser, batch = problem.regulariser, problem.on_graph()
+    batch, factor = without_factor(problem.on_graph())
+    regulariser = batch.regulariser
     if problem.rho is not None:
         raise ProblemError(
             "gradients of plans need kept marginals, got a problem with rho; its value has Envelope"
@@ -47,7 +49,7 @@ def differentiable_problem(problem: OTProblem) -> OTProblem:
         raise ProblemError(
             "expected every code to weigh something for gradients of a structured plan; drop the others"
         )
-    return batch
+    return batch, 1.0 if factor is None else factor
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Stationarity:
     @classmethod
     def at(cls, problem: OTProblem, f: Float[Tensor, "B n"]) -> "Stationarity":
         """Evaluate the condition of a problem with batch axes at a latent potential."""
-        nest = _nest(problem)
+        nest = nest_of(problem)
         score = f.unsqueeze(-1) - problem.cost
         soft = nest.inner(score)
         g, log_code = nest.outer(soft)
@@ -90,7 +92,7 @@ def curvature(
     each code block ``k``, ``(E[x | c_<=k] - E[x | c_<k]) / epsilon_k``, the means taken under the plan's conditionals
     given the datum.
     """
-    nest = _nest(problem)
+    nest = nest_of(problem)
     b = problem.column_weights
     conditional = problem.row_weights.unsqueeze(-1) * log_density.exp()
     rows = (conditional @ b.unsqueeze(-1)).squeeze(-1)
@@ -126,7 +128,8 @@ def _divisor(mass: Tensor) -> Tensor:
     return mass.clamp_min(torch.finfo(mass.dtype).tiny)
 
 
-def _nest(problem: OTProblem) -> Nest:
+def nest_of(problem: OTProblem) -> Nest:
+    """Return weights and temperatures of a problem's nested soft minimum."""
     regulariser = problem.regulariser
     assert isinstance(regulariser, Entropic | Structured)
     return Nest.of(regulariser, problem.row_weights)

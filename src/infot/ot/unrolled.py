@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from infot.errors import ProblemError
 from infot.ot.differentiation import Gradient, attach_potential
 from infot.ot.plan import Plan
-from infot.ot.stationarity import Stationarity, differentiable_problem
-from infot.ot.structure import Nest
+from infot.ot.stationarity import Stationarity, differentiable_problem, nest_of
 
 __all__ = ["Unrolled"]
 
@@ -37,10 +36,8 @@ class Unrolled(Gradient):
 
     def attach(self, plan: Plan) -> Plan:
         """Return the plan with all its arrays on the graph."""
-        problem = differentiable_problem(plan.problem)
-        regulariser = problem.regulariser
-        damping = Nest.of(regulariser, problem.row_weights.detach()).damping  # pyright: ignore[reportArgumentType]
-        f = plan.solution.f
+        problem, factor = differentiable_problem(plan.problem)
+        f, damping = plan.solution.f / factor, nest_of(problem).damping
         for _ in range(self.steps):
             f = f - damping * Stationarity.at(problem, f).log_mass
-        return attach_potential(plan, problem, f)
+        return attach_potential(plan, problem, f, factor)
