@@ -91,7 +91,7 @@ def test_stability_counts_finite_and_good_runs() -> None:
     assert (other["finite_share"], other["good_share"]) == (pytest.approx(2 / 3), 0.0)
     page = leaderboard_page(board)
     assert "8 %" in page and "67 %" in page and "∞" in page
-    assert "epsilon × 0.0333" in page
+    assert "epsilon × 1/30" in page
     assert "ring8, structured: 100 % of 36 runs ended finite" in markdown(board)
 
 

@@ -15,7 +15,7 @@ from infot.report.tables import simple_table
 
 __all__ = ["leaderboard_page"]
 
-MAX_METRICS = 8
+MAX_METRICS = 6
 """Metrics beside each other; all others stand with the seeds."""
 
 Row = Mapping[str, Any]
@@ -29,9 +29,14 @@ def leaderboard_page(board: Mapping[str, Any]) -> str:
     """
     title = f"Comparison {board['suite']}"
     runs = sum(len(row["seeds"]) for row in board["rows"])
+    settings = (
+        "each method at its own settings and at multiples of them"
+        if board.get("stability")
+        else "each method with the settings its authors published"
+    )
     told = (
-        f"{runs} runs in one harness: the same data, networks, seeds, number of steps and evaluation; each method with "
-        "the settings its authors published. No run is left out."
+        f"{runs} runs in one harness, with the same data, networks, seeds and evaluation; {settings}. No run is left "
+        "out."
     )
     content: list[object] = [
         element(
@@ -174,24 +179,34 @@ def _maps(entry: Row, rows: Sequence[Row]) -> Markup:
     maps = []
     for value in sorted({row["knobs"][knobs[0]] for row in rows}):
         mine = [row for row in rows if row["knobs"][knobs[0]] == value]
-        title = f"{knobs[0].replace('_', ' ')} × {value:.3g}"
+        title = f"{knobs[0].replace('_', ' ')} × {_factor(value)}"
         maps.append(element("div", element("h5", title), _map(mine, knobs[1], knobs[2], entry)))
     caption = (
         f"Mean {term(entry['score']).title} of {entry['method']}; rows: {knobs[1].replace('_', ' ')}, columns: "
-        f"{knobs[2].replace('_', ' ')}, as factors of the default. Shade: share of the best score."
+        f"{knobs[2].replace('_', ' ')}, as factors of the default. Shade: share of the best score; ∞: "
+        "how many seeds diverged."
     )
     return figure(
         element("div", *maps, class_="panels"), title=str(entry["method"]), caption=caption, class_="wide"
     )
 
 
+def _factor(value: float) -> str:
+    """Write a factor as people say it.
+
+    >>> _factor(30.0), _factor(1 / 30), _factor(0.1)
+    ('30', '1/30', '1/10')
+    """
+    return f"{value:.3g}" if value >= 1 else f"1/{1 / value:.3g}"
+
+
 def _map(rows: Sequence[Row], down: str, across: str, entry: Row) -> Markup:
     heights, widths = (sorted({row["knobs"][knob] for row in rows}) for knob in (down, across))
     found = {(row["knobs"][down], row["knobs"][across]): row for row in rows}
-    lines = [element("tr", element("th", ""), *(element("th", f"{w:.3g}", scope="col") for w in widths))]
+    lines = [element("tr", element("th", ""), *(element("th", _factor(w), scope="col") for w in widths))]
     for height in heights:
         cells = [_square(found.get((height, width)), entry) for width in widths]
-        lines.append(element("tr", element("th", f"{height:.3g}", scope="row"), *cells))
+        lines.append(element("tr", element("th", _factor(height), scope="row"), *cells))
     return element("table", *lines, class_="counts")
 
 
@@ -203,4 +218,5 @@ def _square(row: Row | None, entry: Row) -> Markup:
     part = float(np.clip(share, 0, 1)) if math.isfinite(share) else 0.0
     strong = " strong" if part >= 0.55 else ""
     text = write_value(entry["score"], metric["mean"])
-    return element("td", text, class_=f"heat-cell{strong}", style=f"--part:{100 * part:.0f}%")
+    lost = element("small", f" {len(row['failed'])} ∞") if row["failed"] else ""
+    return element("td", text, lost, class_=f"heat-cell{strong}", style=f"--part:{100 * part:.0f}%")
