@@ -39,4 +39,15 @@ def density_of(problem: OTProblem, solution: Solution) -> Float[Tensor, "B n m"]
     if solution.perturbation is not None:
         slack = slack + spread_over_noise(solution.perturbation, slack.shape[-2])
     density = smoothing_of(problem.regulariser).density(slack, problem.row_weights)
-    return density if solution.row_scale is None else density * solution.row_scale.unsqueeze(-1)
+    density = density if solution.row_scale is None else density * solution.row_scale.unsqueeze(-1)
+    return _bounded(problem, density)
+
+
+def _bounded(problem: OTProblem, density: Float[Tensor, "B n m"]) -> Float[Tensor, "B n m"]:
+    """Return the density, kept from overflowing where a weight is zero: nothing else bounds it there."""
+    rows, columns = problem.row_weights == 0, problem.column_weights == 0
+    if not bool(rows.any() | columns.any()):
+        return density
+    empty = rows.unsqueeze(-1) | columns.unsqueeze(-2)
+    limit = torch.finfo(density.dtype).max ** 0.4  # its square, times a logarithm, is still finite
+    return torch.where(empty, density.clamp_max(limit), density)

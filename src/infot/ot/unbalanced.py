@@ -44,7 +44,7 @@ def _column(price: Price, like: Tensor) -> Tensor:
 
 def target(f: Float[Tensor, "B n"], a: Float[Tensor, "B n"], rho: Price) -> Float[Tensor, "B n"]:
     """Return the marginal that a potential asks for, ``a exp(-f / rho)``."""
-    return a * torch.exp(-f / _column(rho, f))
+    return torch.exp(a.log() - f / _column(rho, f))
 
 
 def gain(f: Float[Tensor, "B n"], rho: Price) -> Float[Tensor, "B n"]:

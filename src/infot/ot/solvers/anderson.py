@@ -7,6 +7,8 @@ from infot.numerics import empty_loop, namespace
 __all__ = ["Anderson"]
 
 _GROWTH = 2.0
+_SHORTER = 4.0
+_ROUNDINGS = 16
 _RIDGE = 1e-7
 _TINY = 1e-30
 
@@ -16,7 +18,9 @@ class Anderson:
 
     The next point combines the last points so that their steps cancel as well as possible in weighted least squares
     (Anderson 1965; Walker and Ni, SIAM J. Numer. Anal. 49(4), 2011, "type II"). A point whose error is more than twice
-    the last accepted one is thrown away and the plain step is taken instead. Arrays are those of inner loops.
+    the last accepted one, or whose value is lower, is thrown away, the plain step is taken instead, and the next
+    extrapolations are shorter. Where plain steps never lower the value, as Sinkhorn's never lower the semi-dual, no
+    extrapolation leads astray for long; errors alone would not tell. Arrays are those of inner loops.
 
     Args:
         memory: How many differences are kept; 0 turns acceleration off.
@@ -29,17 +33,27 @@ class Anderson:
         self._root = self._xp.sqrt(weights)
         self._held = 0
         self._last: tuple[Any, Any, Any] | None = None
+        self._floor: Any = None
+        self._reach, self._went = self._root[:, :1] * 0 + float("inf"), 0 * self._root[:, :1]
 
-    def next(self, x: Any, step: Any, error: Any) -> Any:
-        """Return the next point after evaluating ``step`` and ``error`` at ``x``; the error is ``(B,)``."""
+    def next(self, x: Any, step: Any, error: Any, value: Any = None) -> Any:
+        """Return the next point after evaluating ``step``, ``error`` and ``value``, both ``(B,)``, at ``x``."""
         plain = x + step
         if self.memory == 0:
             return plain
         scaled = step * self._root
         if self._last is None:
             self._last = (plain, scaled, error)
+            if value is not None:
+                self._slack = (
+                    _ROUNDINGS * self._xp.finfo(value.dtype).eps * (abs(value) + self._xp.amax(abs(x), -1))
+                )
+                self._floor = value - self._slack
             return plain
         last_plain, last_scaled, last_error = self._last
+        if value is not None:
+            error = self._xp.where(value < self._floor, float("inf"), error)
+            self._floor = self._xp.maximum(value - self._slack, self._floor)
         if not _grew_little(error, last_error):
             return self._fall_back(plain, scaled, error)
         if self._held == 0:
@@ -49,7 +63,17 @@ class Anderson:
         self._moves[:, slot] = plain - last_plain
         self._turns[:, slot] = scaled - last_scaled
         self._last = (plain, scaled, error)
-        return plain - self._correction(scaled, slot)
+        return plain - self._within_reach(self._correction(scaled, slot))
+
+    def _within_reach(self, correction: Any) -> Any:
+        """Shorten an extrapolation to what may be hoped to keep its promise, and note its length."""
+        length = self._xp.amax(abs(correction), -1, keepdims=True)
+        short = length > self._reach
+        if bool(short.any()):
+            correction = correction * self._xp.where(short, self._reach / (length + _TINY), 1.0)
+            self._reach = self._xp.where(short, 2 * self._reach, self._reach)
+        self._went = self._xp.minimum(length, self._reach)
+        return correction
 
     def _allocate(self, x: Any) -> None:
         batch, memory = len(x), self.memory
@@ -79,6 +103,7 @@ class Anderson:
         assert self._last is not None
         last_plain, last_scaled, last_error = self._last
         rejected = ~(error <= _GROWTH * last_error)
+        self._reach = self._xp.where(rejected[..., None], self._went / _SHORTER, self._reach)
         if self._held:
             self._moves[rejected], self._turns[rejected] = 0, 0
             self._gram = self._turns @ self._turns.mT

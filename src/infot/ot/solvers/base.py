@@ -7,14 +7,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from infot.numerics import safe_log
+from infot.numerics import safe_log, weighted_logsumexp
 from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic
 from infot.ot.solution import Solution
 from infot.ot.status import Status
 from infot.ot.structure import Nest, Structured
 
-__all__ = ["Solver", "finish", "first_steps", "row_masses", "statuses_of"]
+__all__ = ["Solver", "finish", "first_steps", "row_masses", "statuses_of", "with_empty_rows"]
 
 
 class Solver(ABC):
@@ -59,8 +59,10 @@ def first_steps(n_steps: Tensor, step: int, done: Tensor) -> Tensor:
 def row_masses(problem: OTProblem, f: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return the semi-dual value, ``g`` by the soft c-transform, and each row's mass under ``b``, in the log domain."""
     a, b = problem.row_weights, problem.column_weights
+    g = problem.regulariser.potential(f.unsqueeze(-1) - problem.cost, a)
+    if bool((a == 0).any()):  # rows without weight say nothing, and must not overflow
+        f = torch.where(a > 0, f, (problem.cost - g.unsqueeze(-2)).amin(-1))
     score = f.unsqueeze(-1) - problem.cost
-    g = problem.regulariser.potential(score, a)
     density = problem.regulariser.density(score + g.unsqueeze(-2), a)
     gain = g - problem.regulariser.conjugate(score + g.unsqueeze(-2), a)
     value = (a * f).sum(-1) + (b * gain).sum(-1)
@@ -88,4 +90,20 @@ def finish(
     soft = nest.inner(f.unsqueeze(-1) - problem.cost)
     _, log_density = nest.outer(soft)
     perturbation = nest.epsilon * log_density - soft - g.unsqueeze(1) if nest.sizes else None
-    return Solution(f - nest.epsilon * safe_log(masses), g, value, n_steps, statuses, solver, perturbation)
+    exact = with_empty_rows(problem, f - nest.epsilon * safe_log(masses), g, nest.epsilon, perturbation)
+    return Solution(exact, g, value, n_steps, statuses, solver, perturbation)
+
+
+def with_empty_rows(
+    problem: OTProblem, f: Tensor, g: Tensor, epsilon: float, perturbation: Tensor | None
+) -> Tensor:
+    """Return the potential with that of rows without weight by the soft c-transform of ``g`` at the perturbed cost."""
+    empty = problem.row_weights == 0
+    if not bool(empty.any()):
+        return f
+    cost = problem.cost
+    if perturbation is not None:
+        cost = cost - perturbation.repeat_interleave(cost.shape[-2] // perturbation.shape[1], dim=1)
+    score = (g.unsqueeze(-2) - cost) / epsilon
+    soft = -epsilon * weighted_logsumexp(score, problem.column_weights.unsqueeze(-2), dim=-1)
+    return torch.where(empty, soft, f)

@@ -34,14 +34,23 @@ class AcceleratedDrive(Drive):
 
     def next(self, now: Evaluation, error: Any) -> Any:
         """Return the next potential; an item whose bold steps fail goes back to where it was best."""
-        safe = self._kernel.safe_step(now)
+        safe, value = self._kernel.safe_step(now), _semidual(self._a, self._kernel.b, now)
         if self._pace is None:
-            return self._anderson.next(now.f, safe, error)
-        back = self._pace.judge(now.f, error)
+            return self._anderson.next(now.f, safe, error, value)
+        back = self._pace.judge(now.f, error, value)
         if back is not None:
             self._anderson = Anderson(self._memory, self._a)
             return back
-        return self._anderson.next(now.f, self._pace.mix(self._kernel.bold_step(now), safe), error)
+        # bold steps may lower the semi-dual; the pace watches them
+        value = value * ~self._pace.bold
+        return self._anderson.next(now.f, self._pace.mix(self._kernel.bold_step(now), safe), error, value)
+
+
+def _semidual(a: Any, b: Any, now: Evaluation) -> Any:
+    """Return the value of the semi-dual, ``(B,)``, which safe steps never lower."""
+    if len(a) == 1:
+        return (a[0] @ now.f[0] + b[0] @ now.g[0]).reshape(1)
+    return (a * now.f).sum(-1) + (b * now.g).sum(-1)
 
 
 class AveragingDrive(Drive):

@@ -19,7 +19,7 @@ __all__ = ["SemiDual"]
 
 _ARMIJO = 1e-4
 _BACKTRACKS = 30
-_PATIENCE = 40
+_PATIENCE = 300
 
 
 @dataclass(frozen=True)

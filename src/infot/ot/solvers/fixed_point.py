@@ -20,7 +20,7 @@ from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic
 from infot.ot.solution import Solution
 from infot.ot.solvers.approach import Approach
-from infot.ot.solvers.base import statuses_of
+from infot.ot.solvers.base import statuses_of, with_empty_rows
 from infot.ot.solvers.drive import Drive
 from infot.ot.solvers.flat_kernel import FlatKernel, GivenCost
 from infot.ot.solvers.kernel import Evaluation, Kernel
@@ -174,7 +174,7 @@ def _finish(problem: OTProblem, nest: Nest, stage: Stage, settings: FixedPoint) 
     f, g, mass = (from_loop(x) for x in (last.f, last.g, last.row_mass))
     value = (problem.row_weights * f).sum(-1) + (problem.column_weights * g).sum(-1)
     perturbation = _perturbation(nest, from_loop(last.soft), g) if nest.sizes else None
-    exact = f - nest.epsilon * safe_log(mass)
+    exact = with_empty_rows(problem, f - nest.epsilon * safe_log(mass), g, nest.epsilon, perturbation)
     statuses = statuses_of(from_loop(stage.error), settings.tolerance, stage.otherwise)
     rows, columns = (from_loop(x) for x in last.factors)
     weights = (problem.row_weights / mass.clamp_min(torch.finfo(mass.dtype).tiny)).reshape(rows.shape)

@@ -39,6 +39,9 @@ class Kernel(ABC):
     matrix: Any
     """The kernel, ``(B, K, m, M)``."""
 
+    b: Any
+    """Weights of the columns, ``(B, m)``."""
+
     bold: bool = False
     """Whether there is a bold step."""
 

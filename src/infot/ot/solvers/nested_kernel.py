@@ -42,6 +42,7 @@ class NestedKernel(Kernel):
         buffer: Float[Tensor, "B n m"],
     ) -> None:
         self.levels = Levels(nest, b)
+        self.b = self.levels.b
         shape = (cost.shape[0], nest.n_codes, -1, cost.shape[-1])
         self._cost, self._buffer = cost.reshape(shape), buffer.view(shape)
         self._absent = (nest.noise <= 0).unsqueeze(-1) if self.levels.noise.min() <= 0 else None

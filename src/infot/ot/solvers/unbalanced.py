@@ -135,16 +135,16 @@ class _Loop:
         softened = -self.epsilon * weighted_logsumexp(
             g.unsqueeze(-2) / self.epsilon + self._negative, self.b.unsqueeze(-2), dim=-1
         )
-        rows = self.a * torch.exp((f - softened) / self.epsilon)
+        rows = torch.exp(self.a.log() + (f - softened) / self.epsilon)  # nothing where a weight is zero
         error = torch.maximum((rows - target(f, self.a, self.rho_a)).abs().sum(-1), missed)
         return f, g, softened * _share(self.rho_a, self.epsilon, f), error
 
     def _translation(self, f: Tensor, g: Tensor) -> Tensor:
         """Return the constant that maximises the dual along ``(f + t, g - t)``, ``(B, 1)``."""
         inverse = _inverse(self.rho_a, f) + _inverse(self.rho_b, f)
-        rows = target(f, self.a, self.rho_a).sum(-1, keepdim=True)
-        columns = target(g, self.b, self.rho_b).sum(-1, keepdim=True)
-        return (rows / columns).log() / inverse
+        rows = torch.logsumexp(self.a.log() - f * _inverse(self.rho_a, f), -1, keepdim=True)
+        columns = torch.logsumexp(self.b.log() - g * _inverse(self.rho_b, f), -1, keepdim=True)
+        return (rows - columns) / inverse
 
 
 def _inverse(rho: Any, like: Tensor) -> Tensor:
