@@ -7,7 +7,7 @@ from infot.errors import ConfigError
 from infot.methods import METHODS
 from infot.presets import PRESETS
 from infot.published import PUBLISHED
-from infot.suites import SUITES, find_suite
+from infot.suites import LONGER, SUITES, find_suite
 
 
 @pytest.mark.parametrize("name", SUITES)
@@ -18,7 +18,8 @@ def test_every_row_of_a_suite_can_be_run(name: str) -> None:
             config = row.config(preset)
             check_config(config)
             assert (config.preset, config.objective.method) == (preset, row.method)
-            assert config.training.steps == PRESETS[preset].training.steps
+            factor = LONGER if row.name.endswith("-long") else 1
+            assert config.training.steps == factor * PRESETS[preset].training.steps
     names = [row.name for row in suite.contestants]
     assert len(set(names)) == len(names)
 
@@ -35,7 +36,9 @@ def test_a_preset_is_a_suite_of_the_plain_methods() -> None:
 
 def test_rows_are_chosen_by_name_or_method_and_presets_by_name() -> None:
     suite = find_suite("gaussians").restricted(["nonsaturating", "structured"], ["ring8"])
-    assert [row.name for row in suite.contestants] == ["structured", "nonsaturating", "pacgan2", "pacgan4"]
+    assert [row.name for row in suite.contestants] == [
+        "structured", "nonsaturating", "pacgan2", "pacgan4", "nonsaturating-long", "pacgan2-long",
+    ]  # fmt: skip
     assert suite.presets == ("ring8",)
     assert [row.name for row in find_suite("gaussians").restricted(["pacgan2"]).contestants] == ["pacgan2"]
 
