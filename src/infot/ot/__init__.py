@@ -12,7 +12,16 @@ True
 
 from infot.ot import conventions
 from infot.ot.adversary import Adversary, adversarial_cost, adversarial_value
-from infot.ot.clouds import CloudPlan, CloudProblem, Streaming, cloud_value, solve_clouds
+from infot.ot.clouds import (
+    CloudPlan,
+    CloudProblem,
+    CloudSolver,
+    Streaming,
+    SymmetricStreaming,
+    cloud_divergence,
+    cloud_value,
+    solve_clouds,
+)
 from infot.ot.costs import (
     Cosine,
     Cost,
@@ -79,6 +88,7 @@ __all__ = [
     "ChiSquare",
     "CloudPlan",
     "CloudProblem",
+    "CloudSolver",
     "ConditionalGradient",
     "Constant",
     "Cosine",
@@ -130,6 +140,7 @@ __all__ = [
     "Streaming",
     "Structured",
     "SymmetricSinkhorn",
+    "SymmetricStreaming",
     "UnbalancedSinkhorn",
     "Unregularised",
     "Unrolled",
@@ -138,6 +149,7 @@ __all__ = [
     "ascend_potential",
     "balanced_assignment",
     "choose_solver",
+    "cloud_divergence",
     "cloud_value",
     "code_posterior",
     "conventions",

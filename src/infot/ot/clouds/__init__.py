@@ -1,9 +1,20 @@
 """Transport between large clouds: the cost is made a few rows at a time and never held; memory is linear in points."""
 
+from infot.ot.clouds.divergence import cloud_divergence
 from infot.ot.clouds.entry import solve_clouds
 from infot.ot.clouds.plan import CloudPlan
 from infot.ot.clouds.problem import CloudProblem
-from infot.ot.clouds.streaming import Streaming
+from infot.ot.clouds.streaming import CloudSolver, Streaming
+from infot.ot.clouds.symmetric import SymmetricStreaming
 from infot.ot.clouds.value import cloud_value
 
-__all__ = ["CloudPlan", "CloudProblem", "Streaming", "cloud_value", "solve_clouds"]
+__all__ = [
+    "CloudPlan",
+    "CloudProblem",
+    "CloudSolver",
+    "Streaming",
+    "SymmetricStreaming",
+    "cloud_divergence",
+    "cloud_value",
+    "solve_clouds",
+]

@@ -1,14 +1,13 @@
 """The front door for clouds: one function from a problem to a plan."""
 
-import warnings
-
 import torch
 from torch import Tensor
 
-from infot.errors import ConvergenceError, ConvergenceWarning, ProblemError
+from infot.errors import ProblemError
 from infot.ot.clouds.plan import CloudPlan
 from infot.ot.clouds.problem import CloudProblem
-from infot.ot.clouds.streaming import Streaming
+from infot.ot.clouds.streaming import CloudSolver, Streaming
+from infot.ot.failure import Outcome, check_wishes, tell
 from infot.ot.status import Status
 
 __all__ = ["solve_clouds"]
@@ -17,7 +16,7 @@ __all__ = ["solve_clouds"]
 def solve_clouds(
     problem: CloudProblem,
     *,
-    solver: Streaming | None = None,
+    solver: CloudSolver | None = None,
     tolerance: float = 1e-3,
     max_steps: int = 500,
     start: CloudPlan | Tensor | None = None,
@@ -44,10 +43,7 @@ def solve_clouds(
         >>> plan.converged, plan.barycentric_projection().shape
         (True, torch.Size([300, 2]))
     """
-    if not tolerance > 0 or max_steps < 1:
-        raise ProblemError(f"expected tolerance > 0 and max_steps >= 1, got {tolerance} and {max_steps}")
-    if on_failure not in ("warn", "raise", "return"):
-        raise ProblemError(f"expected on_failure='warn', 'raise' or 'return', got {on_failure!r}")
+    check_wishes(tolerance, max_steps, on_failure)
     g = start.g if isinstance(start, CloudPlan) else start
     if g is not None and tuple(g.shape) != (len(problem.y),):
         raise ProblemError(
@@ -56,13 +52,10 @@ def solve_clouds(
     with torch.no_grad():
         chosen = Streaming() if solver is None else solver
         plan = chosen.solve(problem, tolerance=tolerance, max_steps=max_steps, start=g)
-    if on_failure == "return" or plan.status is Status.CONVERGED:
-        return plan
-    message = (
-        f"{plan.solver}: L1 marginal error {float(plan.marginal_error):.3g} after {plan.n_steps} steps, "
-        f"tolerance {tolerance:.3g}: {plan.status.value}"
-    )
-    if on_failure == "raise":
-        raise ConvergenceError(message)
-    warnings.warn(message, ConvergenceWarning, stacklevel=2)
+    if on_failure != "return" and plan.status is not Status.CONVERGED:
+        tell(
+            Outcome(plan.solver, float(plan.marginal_error), plan.n_steps, plan.status),
+            on_failure,
+            tolerance,
+        )
     return plan

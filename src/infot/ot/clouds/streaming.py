@@ -1,5 +1,6 @@
 """Sinkhorn's algorithm on clouds in the log domain: one pass over the cost an iteration, memory linear in points."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -19,14 +20,31 @@ from infot.ot.solvers.patience import Patience
 from infot.ot.solvers.sinkhorn import Sinkhorn
 from infot.ot.status import Status
 
-__all__ = ["Streaming"]
+__all__ = ["CloudSolver", "Streaming"]
 
 _PATIENCE = 100
 _COARSE_TOLERANCE, _COARSE_STEPS = 1e-2, 1000
 
 
+class CloudSolver(ABC):
+    """A frozen record of settings that turns a problem between clouds into a plan."""
+
+    @abstractmethod
+    def solve(
+        self, problem: CloudProblem, *, tolerance: float, max_steps: int, start: Tensor | None
+    ) -> CloudPlan:
+        """Solve a problem between clouds.
+
+        Args:
+            problem: The problem.
+            tolerance: L1 marginal error to reach.
+            max_steps: Limit on the passes over the whole cost.
+            start: Potential of the columns to start from.
+        """
+
+
 @dataclass(frozen=True)
-class Streaming:
+class Streaming(CloudSolver):
     """Start from the potentials of a subsample, then iterate on the whole clouds a few rows at a time.
 
     One pass over a tile of the cost gives the rows' exact potential and adds to the columns' masses, so that a full
@@ -52,14 +70,7 @@ class Streaming:
     def solve(
         self, problem: CloudProblem, *, tolerance: float, max_steps: int, start: Tensor | None
     ) -> CloudPlan:
-        """Solve a problem between clouds.
-
-        Args:
-            problem: The problem.
-            tolerance: L1 marginal error to reach.
-            max_steps: Limit on the passes over the whole cost.
-            start: Potential of the columns to start from; then there is no subsample.
-        """
+        """Solve a problem between clouds; with ``start`` there is no subsample."""
         a, b = problem.row_weights.detach(), problem.column_weights.detach()
         tiles = make_tiles(problem.x, problem.y, problem.epsilon, problem.cost)
         g = self._coarse(problem) if start is None else start
@@ -77,7 +88,8 @@ class Streaming:
                 break
             ratio = torch.where(b > 0, safe_log(masses) - safe_log(b), 0.0)
             move = to_loop((-problem.epsilon * ratio).unsqueeze(0))
-            g = from_loop(accelerate.next(to_loop(g.unsqueeze(0)), move, to_loop(error)))[0]
+            value = to_loop((problem.epsilon * (a @ transform) + b @ g).unsqueeze(0))
+            g = from_loop(accelerate.next(to_loop(g.unsqueeze(0)), move, to_loop(error), value))[0]
         (status,) = statuses_of(error, tolerance, otherwise)
         f, name = problem.epsilon * transform, f"Streaming(coarse={self.coarse})"
         return CloudPlan(problem, f, _extended(problem, f, g), error[0], step, status, name)
