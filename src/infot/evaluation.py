@@ -154,11 +154,21 @@ def _read_codes(model: Model, dataset: Dataset, streams: Streams) -> Codes | Non
         posterior = model.posterior(data)
     except ConfigError:  # a method that cannot read codes of data
         return None
-    # draws of a continuous code stand for no class, so they are not held against labels
     labels = None
-    if model.latents.n_codes is not None and dataset.test_labels is not None:
+    if _names_classes(model) and dataset.test_labels is not None:
         labels = dataset.test_labels[order]
     return Codes(data, labels, posterior)
+
+
+def _names_classes(model: Model) -> bool:
+    """Return whether the values that the posterior ranges over can stand for classes.
+
+    Those of a plan over a code with a continuous block are draws, which stand for nothing; a recognition network reads
+    the categorical blocks by themselves.
+    """
+    if model.holds_plan:
+        return model.latents.n_codes is not None
+    return any(isinstance(block, Categorical) for block in model.latents.code)
 
 
 def _generation(

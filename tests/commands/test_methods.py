@@ -53,6 +53,8 @@ def test_a_reloaded_recognition_network_reads_the_same_codes(tmp_path: Path, inf
     run = tmp_path / "run"
     options = ["--latent.uniform", 1, "--critic.code-weight", 1, 0.1]
     assert infot("train", "digits", "--method", "infogan", *SMALL, *options, "--run", run) == 0
+    metrics = json.loads((run / "evaluation.json").read_text())["metrics"]
+    assert {"accuracy", "nmi"} <= metrics.keys()  # of the categorical block, whatever else the code holds
     model = load(run)
     x = model.sample(5)
     found, again = model.encode(x), load(run).encode(x)

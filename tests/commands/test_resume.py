@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import random
 import shutil
@@ -11,6 +12,7 @@ from safetensors.torch import load_file
 
 from infot.commands.session import build_session, train
 from infot.config_file import dump_config
+from infot.methods import with_method
 from infot.training import RunFolder
 
 from .conftest import OPTIONS, Invoke, small_config, start
@@ -108,6 +110,23 @@ def test_training_on_to_more_steps_keeps_the_schedules(
     a, b = checkpoint_of(run, 20), checkpoint_of(whole, 20)
     assert [name for name in b if not torch.equal(a[name], b[name])] == []
     assert "schedule_steps: 12" in (run / "config.yaml").read_text()
+
+
+@pytest.mark.parametrize("method", ["infogan", "ot-gan"])
+def test_players_take_up_their_turns_where_they_stopped(
+    tmp_path: Path, infot: Invoke, points: Path, method: str
+) -> None:
+    config = dataclasses.replace(with_method(small_config(points), method), seed=4)
+    training = dataclasses.replace(config.training, batch_size=32, steps=7, schedule_steps=7)
+    for name, steps in (("whole", 7), ("part", 4)):
+        folder = RunFolder(tmp_path / name)
+        folder.create()
+        settings = dataclasses.replace(config, training=dataclasses.replace(training, steps=steps))
+        train(build_session(settings), folder)
+        (folder.path / "config.yaml").write_text(dump_config(settings))
+        folder.release()
+    assert infot("resume", tmp_path / "part", "--steps", 7) == 0
+    assert_equal_runs(tmp_path / "part", tmp_path / "whole", 7)
 
 
 def test_resuming_a_finished_run_says_so_and_fewer_steps_are_refused(
