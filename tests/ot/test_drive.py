@@ -70,6 +70,16 @@ def test_an_extrapolation_that_lowers_the_value_is_taken_back_and_the_next_is_sh
     assert 0 < again[0, 0] - back[0, 0] <= far[0, 0] / 4 + 1
 
 
+def test_where_steps_hardly_change_extrapolations_go_their_way() -> None:
+    anderson = Anderson(6, np.full((1, 2), 0.5))
+    x, error = np.zeros((1, 2)), np.ones(1)
+    for turn in range(20):
+        step = np.array([[1.0 + (-1) ** turn * 1e-6, 0.0]])
+        following = anderson.next(x, step, error, np.array([float(turn)]))
+        assert np.isfinite(following).all() and following[0, 0] > x[0, 0]
+        x = following
+
+
 @pytest.mark.parametrize("seed", [99, 502])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_small_problems_at_small_epsilon_do_not_stall(seed: int, dtype: torch.dtype) -> None:

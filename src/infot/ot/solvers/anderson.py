@@ -63,7 +63,18 @@ class Anderson:
         self._moves[:, slot] = plain - last_plain
         self._turns[:, slot] = scaled - last_scaled
         self._last = (plain, scaled, error)
-        return plain - self._within_reach(self._correction(scaled, slot))
+        return plain - self._within_reach(self._ahead(self._correction(scaled, slot), scaled))
+
+    def _ahead(self, correction: Any, scaled: Any) -> Any:
+        """Turn an extrapolation round that goes back by more than the step.
+
+        Where steps hardly change, their differences are rounding, which says how to go on but not which way: it is the
+        way of the steps.
+        """
+        forward = (scaled * (scaled - correction * self._root)).sum(-1)
+        if float(forward.min()) >= 0:
+            return correction
+        return self._xp.where((forward < 0)[..., None], -correction, correction)
 
     def _within_reach(self, correction: Any) -> Any:
         """Shorten an extrapolation to what may be hoped to keep its promise, and note its length."""
@@ -83,7 +94,7 @@ class Anderson:
         self._moves[:], self._turns[:], self._gram[:] = 0, 0, 0
         self._ridge = self._gram + 0
         for index in range(memory):
-            self._ridge[:, index, index] = _RIDGE
+            self._ridge[:, index, index] = max(_RIDGE, 8 * float(self._xp.finfo(x.dtype).eps))
 
     def _correction(self, scaled: Any, slot: int) -> Any:
         """Return the combination of moves whose turns best explain the step."""
