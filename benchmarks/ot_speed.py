@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from ot_peers import STEPS_LIMIT, Runs, batch_peers, geomloss_scaling, plain_steps, single_peers
+from ot_peers import STEPS_LIMIT, Runs, batch_peers, plain_steps, single_peers
 
 from infot import ot
 
@@ -107,13 +107,13 @@ def batched(d: int, relative: float, tolerance: float, rounds: int) -> dict[str,
     """Time every method on a batch; iterations are those that the slowest item needs."""
     x, y = clouds(BATCH_SIZE, d, (BATCH,))
     epsilon = relative * float(ot.squared_euclidean(x, y).mean())
-    steps = tuple(
-        max(plain_steps(left, right, epsilon, tolerance) for left, right in zip(x, other, strict=True))
-        for other in (y, x)
-    )
-    scaling = geomloss_scaling(x[0], y[0], epsilon, tolerance)
+    pairs = [
+        (plain_steps(a, b, epsilon, tolerance), plain_steps(a, a, epsilon, tolerance))
+        for a, b in zip(x, y, strict=True)
+    ]
+    steps = (max(cross for cross, _ in pairs), max(itself for _, itself in pairs))
     runs: Runs = {"infot": partial(ours, x, y, epsilon, tolerance), "limit": limit(x, y, steps)}
-    runs |= batch_peers(x, y, epsilon, steps, scaling)
+    runs |= batch_peers(x, y, epsilon, tolerance, steps)
     row = {"batch": BATCH, "n": BATCH_SIZE, "d": d, "epsilon": relative, "tolerance": tolerance}
     return row | {"plain_steps": steps} | interleaved(runs, rounds, "infot")
 
@@ -145,17 +145,14 @@ def table(report: dict[str, Any]) -> str:
         + ", ".join(f"{name} {number}" for name, number in report["versions"].items())
         + ". Columns of peers are CPU time over infot's (above one: infot is faster), medians over interleaved rounds; "
         "`infot / limit` is infot's over the arithmetic of plain Sinkhorn (`benchmarks/ot_speed.py` defines it). "
-        "A dash: not run, or not able to reach the error.",
+        "A dash: left out for its time, or its gradient is not that of the divergence.",
     ]
     for title, rows in (
         ("One pair of clouds", report["single"]),
         ("32 pairs of 128 points", report["batch"]),
     ):
-        peers = [
-            name
-            for name in dict.fromkeys(k for row in rows for k in row["ratio"])
-            if name not in ("infot", "limit")
-        ]
+        names = dict.fromkeys(name for row in rows for name in row["ratio"])
+        peers = [name for name in names if name not in ("infot", "limit")]
         lines += [
             "",
             f"## {title}",
