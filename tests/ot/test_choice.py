@@ -38,3 +38,9 @@ def test_a_choice_can_be_asked_for_beforehand() -> None:
     problem = ot.OTProblem(cost=torch.rand(500, 4), regulariser=ot.Relative(ot.Entropic(1e-3)))
     assert ot.choose_solver(problem, tolerance=1e-3) == ot.Sinkhorn()
     assert ot.choose_solver(problem, tolerance=1e-6) == ot.Newton()
+
+
+def test_loose_errors_at_small_epsilon_need_no_finish() -> None:
+    problem = ot.OTProblem(cost=torch.rand(50, 40), regulariser=ot.Relative(ot.Entropic(1e-3)))
+    assert ot.choose_solver(problem, tolerance=1e-2) == ot.Sinkhorn()
+    assert ot.choose_solver(problem, tolerance=1e-3) == ot.Newton()

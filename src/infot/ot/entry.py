@@ -28,6 +28,7 @@ __all__ = ["SMALL_EPSILON", "balanced_assignment", "choose_solver", "solve"]
 
 SMALL_EPSILON = 5e-3  # relative to the mean cost
 _NEWTON_TOLERANCE, _NEWTON_ROWS = 1e-4, 384
+_NEWTON_START = Newton().from_error
 
 
 def solve(
@@ -113,7 +114,8 @@ def _suits_newton(problem: OTProblem, tolerance: float) -> bool:
         return False
     small = problem.regulariser.epsilon <= SMALL_EPSILON * problem.mean_cost
     few = not problem.batched and problem.cost.shape[-2] <= _NEWTON_ROWS
-    return small and (few or tolerance < _NEWTON_TOLERANCE)
+    # to a looser error it would only take over where Sinkhorn's algorithm has ended
+    return small and (tolerance < _NEWTON_TOLERANCE or (few and tolerance <= _NEWTON_START))
 
 
 def _start(start: Plan | Tensor | None, batch: OTProblem) -> Tensor | None:
