@@ -76,4 +76,4 @@ def layouts(draw: st.DrawFn, dtypes: tuple[torch.dtype, ...] = (torch.float64,))
     n = sizes[0] * sizes[1]
     x, y = (_cloud(draw, k, dtype) for k in (n, m))
     a, b = (_weights(draw, k, dtype) for k in (n, m))
-    return Drawn(x, y, a, b, 10 ** draw(st.floats(-1, 1)), sizes, draw(st.floats(0.05, 1)))
+    return Drawn(x, y, a, b, 10 ** draw(st.floats(-2, 1)), sizes, draw(st.floats(0.05, 1)))

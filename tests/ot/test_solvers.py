@@ -1,5 +1,7 @@
 """Every solver keeps the contract."""
 
+import pytest
+import torch
 from ot_contracts import SolverContract
 
 from infot import ot
@@ -66,3 +68,12 @@ class TestPerturbedCostLoop(_Structured):
             problem, solver=self.solver(), tolerance=self.tolerance, max_steps=5000, start=plan.f
         )
         assert float((again.matrix() - plan.matrix()).abs().max()) < 1e-6
+
+
+def test_a_single_pair_is_solved_by_every_dual_solver() -> None:
+    """One point on each side: the plan is known, and the spread of a single cost is zero, not undefined."""
+    problem = ot.OTProblem(cost=torch.full((1, 1), 2.0), regulariser=ot.Entropic(0.5))
+    for solver in (ot.Sinkhorn(), ot.SemiDual(), ot.Newton()):
+        plan = ot.solve(problem, solver=solver, on_failure="raise")
+        assert float(plan.value) == pytest.approx(2.0, abs=1e-6)
+        assert plan.matrix().tolist() == [[1.0]]

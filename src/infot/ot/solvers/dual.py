@@ -121,7 +121,7 @@ def _evaluate(problem: OTProblem, f: Float[Tensor, "B n"]) -> _Point:
 
 def _first_scale(problem: OTProblem) -> Float[Tensor, "B 1"]:
     """Return a first step length: the spread of the cost over the mean weight of a row."""
-    spread = problem.cost.std(dim=(-2, -1)).clamp_min(torch.finfo(problem.cost.dtype).eps)
+    spread = problem.cost.std(dim=(-2, -1), correction=0).clamp_min(torch.finfo(problem.cost.dtype).eps)
     return (0.1 * spread * problem.cost.shape[-2]).unsqueeze(-1)
 
 
