@@ -109,3 +109,13 @@ def test_a_derived_problem_forgets_the_mean_of_another_cost() -> None:
     problem = ot.OTProblem(cost=COST, regulariser=ot.Entropic(0.1))
     assert problem.mean_cost == pytest.approx(float(COST.mean()))
     assert problem.derived(cost=COST + 1).mean_cost == pytest.approx(float(COST.mean()) + 1)
+
+
+def test_weights_rounded_to_single_precision_meet_a_tolerance_of_double_precision() -> None:
+    a = torch.tensor([0.1, 0.2, 0.3, 0.4 / 3, 0.4 / 3, 0.4 / 3])
+    cost = torch.rand(6, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    plan = ot.solve(
+        ot.OTProblem(cost=cost, a=a, regulariser=ot.Entropic(0.3)), tolerance=1e-11, on_failure="raise"
+    )
+    assert float(plan.problem.row_weights.sum()) == pytest.approx(1, abs=1e-15)
+    torch.testing.assert_close(plan.problem.row_weights, a.double(), atol=1e-7, rtol=0)

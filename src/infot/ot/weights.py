@@ -11,12 +11,15 @@ from infot.numerics import to_loop
 __all__ = ["checked_weights"]
 
 _MASS_TOLERANCE = 1e-4
+_ROUNDINGS = 8
 
 
 def checked_weights(
     weights: Tensor | None, name: str, size: int, like: Tensor, *, sum_one: bool = True
 ) -> Tensor:
     """Return weights, uniform if left out, after checking that they are a measure.
+
+    Sums that are one to single precision only are made one to that of ``like``.
 
     Args:
         weights: ``(size,)``, or ``(B, size)`` where ``like`` has a batch axis.
@@ -39,10 +42,17 @@ def checked_weights(
         raise ProblemError(
             f"expected floating-point {name}, got {weights.dtype}; divide the counts by their sum"
         )
+    weights = weights.to(dtype=like.dtype, device=like.device)
     held = to_loop(weights)
     smallest, masses = float(held.min()), held.sum(-1)
-    _check_masses(name, smallest, float(masses.min()), float(masses.max()), sum_one)
-    return weights.to(dtype=like.dtype, device=like.device)
+    least, most = float(masses.min()), float(masses.max())
+    _check_masses(name, smallest, least, most, sum_one)
+    rounding = _ROUNDINGS * torch.finfo(like.dtype).eps
+    if not sum_one or (1 - rounding <= least and most <= 1 + rounding):
+        return weights
+    # Between masses that differ there is no plan: no tolerance below the difference could be met, and the dual would
+    # grow without bound along the constants.
+    return weights / weights.detach().sum(-1, keepdim=True)
 
 
 def _check_masses(name: str, smallest: float, least: float, most: float, sum_one: bool) -> None:
