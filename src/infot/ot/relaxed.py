@@ -46,7 +46,7 @@ def relaxed_frequencies(
         Positive frequencies with sum 1.
 
     Raises:
-        ProblemError: If a price is not positive.
+        ProblemError: If a price is not positive or a score not finite.
 
     Example:
         >>> import torch
@@ -56,6 +56,8 @@ def relaxed_frequencies(
     """
     if not (epsilon > 0 and rho > 0):
         raise ProblemError(f"expected positive prices, got epsilon={epsilon} and rho={rho}")
+    if not bool(scores.isfinite().all()):
+        raise ProblemError("expected finite costs, got NaN or infinity among the scores of the codes")
     n_codes, n_data = scores.shape
     # float64: the Hessian divides by epsilon, and K is small.
     rows = to_loop(scores.double())
