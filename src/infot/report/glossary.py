@@ -1,6 +1,6 @@
 """What each number and word means, for readers who do not know optimal transport."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from infot.report.scales import significant
@@ -211,8 +211,13 @@ WORDS: tuple[tuple[str, str], ...] = (
 
 
 def term(name: str) -> Term:
-    """Look a metric up; a name that is not known stands for itself."""
-    return METRICS.get(name) or Term(name.replace("_", " "), "")
+    """Look a metric up, or one code's share of it (``code_axis_cosine_2``); an unknown name stands for itself."""
+    if name in METRICS:
+        return METRICS[name]
+    whole, _, number = name.rpartition("_")
+    if whole in METRICS and number.isdigit():
+        return replace(METRICS[whole], title=f"{METRICS[whole].title}, code {number}")
+    return Term(name.replace("_", " "), "")
 
 
 def write_value(name: str, value: float) -> str:
