@@ -116,10 +116,11 @@ _PRINCIPAL_AXES = replace(
         _PRINCIPAL_AXIS.objective,
         epsilon=(0.4, 0.02),
         epsilon_code_ratio=(0.25, 0.25),
+        self_structure=(0.8, 0.9),  # once the self term is structured, axes drift: let the learning rate be small by then
         codes_per_batch=8,
         noise_per_code=8,
     ),
-    training=replace(_PRINCIPAL_AXIS.training, steps=2000),
+    training=replace(_PRINCIPAL_AXIS.training, steps=3000),
 )
 
 PRESETS: dict[str, RunConfig] = {
