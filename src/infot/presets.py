@@ -116,7 +116,8 @@ _PRINCIPAL_AXES = replace(
         _PRINCIPAL_AXIS.objective,
         epsilon=(0.4, 0.02),
         epsilon_code_ratio=(0.25, 0.25),
-        self_structure=(0.8, 0.9),  # once the self term is structured, axes drift: let the learning rate be small by then
+        # Once the self term is structured nothing holds the axes: the learning rate must be small by then.
+        self_structure=(0.8, 0.9),
         codes_per_batch=8,
         noise_per_code=8,
     ),
