@@ -12,7 +12,7 @@ from infot.data import Dataset
 from infot.errors import CheckpointError, ConfigError
 from infot.methods import WITH_CRITIC
 from infot.models.convolutional import ConvolutionalGenerator
-from infot.models.critics import Critic, FeatureCritic, RecognitionCritic
+from infot.models.critics import Critic, FeatureCritic, RecognitionCritic, Trunk
 from infot.models.deformable import DeformableGenerator, deformation_names, deformation_onsets
 from infot.models.encoders import NoiseEncoder
 from infot.models.generators import LinearGenerator, MLPGenerator
@@ -100,16 +100,25 @@ def build_nets(config: RunConfig, shape: tuple[int, ...], points: Tensor | None 
 def _critic(
     config: RunConfig, latents: LatentSpace, shape: tuple[int, ...], points: Tensor | None
 ) -> nn.Module:
-    centre = None if points is None else points.mean(0)
-    width, depth = config.model.width, config.model.depth
-    body: Any = {"width": width, "depth": depth, "centre": centre, "spread": _spread(points)}
+    trunk = Trunk(
+        shape,
+        width=config.model.width,
+        depth=config.model.depth,
+        pack=config.critic.pack,
+        centre=_centre(points),
+        spread=_spread(points),
+    )
     match config.objective.method:
         case "infogan":
-            return RecognitionCritic(shape, code_dim=latents.code_dim, **body)
+            return RecognitionCritic(trunk, code_dim=latents.code_dim)
         case "sinkhorn-gan" | "ot-gan":
-            return FeatureCritic(shape, features=config.critic.features, **body)
+            return FeatureCritic(trunk, features=config.critic.features)
         case _:
-            return Critic(shape, pack=config.critic.pack, **body)
+            return Critic(trunk)
+
+
+def _centre(points: Tensor | None) -> Tensor | None:
+    return None if points is None else points.mean(0)
 
 
 def _spread(points: Tensor | None) -> float:
@@ -124,8 +133,6 @@ def _generator(
         case "linear":
             return LinearGenerator(code_dim, noise_dim, shape)
         case "mlp":
-            centre = None if points is None else points.mean(0)
-            spread = _spread(points)
             return MLPGenerator(
                 code_dim,
                 noise_dim,
@@ -133,8 +140,8 @@ def _generator(
                 width=model.width,
                 depth=model.depth,
                 noise_gain=model.noise_gain,
-                centre=centre,
-                spread=spread,
+                centre=_centre(points),
+                spread=_spread(points),
             )
         case "convolutional":
             return ConvolutionalGenerator(code_dim, noise_dim, shape, width=model.width // 4)
@@ -172,35 +179,22 @@ def build_objective(config: RunConfig, dataset: Dataset) -> Objective:
 def _adversarial(config: RunConfig, latents: LatentSpace) -> Objective:
     wanted, critic = config.objective, config.critic
     epsilon = _geometric(wanted.epsilon, wanted.anneal, 1.0)  # the learned costs have a scale of their own
-    turns = Turns(critic=critic.steps, generator=critic.generator_steps)
+    game: Any = {
+        "turns": Turns(critic=critic.steps, generator=critic.generator_steps),
+        "critic_rate": critic.rate,
+    }
+    solves: Any = {"epsilon": epsilon, "tolerance": wanted.tolerance, "max_steps": wanted.max_solver_steps}
     match wanted.method:
         case "wgan-gp":
-            return WassersteinGP(
-                latents, turns=turns, critic_rate=critic.rate, penalty=critic.gradient_penalty
-            )
+            return WassersteinGP(latents, penalty=critic.gradient_penalty, **game)
         case "infogan":
-            return InfoGAN(latents, turns=turns, critic_rate=critic.rate, weights=critic.code_weight)
+            return InfoGAN(latents, weights=critic.code_weight, **game)
         case "sinkhorn-gan":
-            return SinkhornGAN(
-                latents,
-                turns=turns,
-                critic_rate=critic.rate,
-                epsilon=epsilon,
-                clip=critic.clip,
-                tolerance=wanted.tolerance,
-                max_steps=wanted.max_solver_steps,
-            )
+            return SinkhornGAN(latents, clip=critic.clip, **solves, **game)
         case "ot-gan":
-            return OTGAN(
-                latents,
-                turns=turns,
-                critic_rate=critic.rate,
-                epsilon=epsilon,
-                tolerance=wanted.tolerance,
-                max_steps=wanted.max_solver_steps,
-            )
+            return OTGAN(latents, **solves, **game)
         case _:
-            return NonSaturating(latents, turns=turns, critic_rate=critic.rate)
+            return NonSaturating(latents, **game)
 
 
 def _primal_plan(config: RunConfig, latents: LatentSpace, scale: float, shape: tuple[int, ...]) -> Objective:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from infot.config import CriticConfig, RunConfig
+from infot.config import RunConfig
 from infot.config_file import nearest, preset_config
 from infot.errors import ConfigError
 from infot.methods import METHODS, with_method
@@ -93,7 +93,7 @@ def find_suite(name: str) -> Suite:
     if name in SUITES:
         return SUITES[name]
     if name in PRESETS:
-        return Suite(name, (name,), tuple(Contestant(method, method) for method in METHODS))
+        return Suite(name, (name,), _PLAIN)
     known = [*SUITES, *PRESETS]
     raise ConfigError(f"there is no suite {name!r}; {nearest(name, known)}")
 
@@ -152,13 +152,11 @@ def _scaled(config: RunConfig, knobs: Mapping[str, float]) -> RunConfig:
         epsilon=pair(objective.epsilon, knobs.get("epsilon", 1.0)),
         epsilon_code_ratio=pair(objective.epsilon_code_ratio, knobs.get("epsilon_code_ratio", 1.0)),
     )
-    critic = CriticConfig(
-        **{
-            **vars(critic),
-            "code_weight": pair(critic.code_weight, knobs.get("code_weight", 1.0)),
-            "rate": critic.rate * knobs.get("critic_rate", 1.0),
-            "clip": critic.clip * knobs.get("clip", 1.0),
-        }
+    critic = replace(
+        critic,
+        code_weight=pair(critic.code_weight, knobs.get("code_weight", 1.0)),
+        rate=critic.rate * knobs.get("critic_rate", 1.0),
+        clip=critic.clip * knobs.get("clip", 1.0),
     )
     return replace(config, objective=objective, training=training, critic=critic)
 

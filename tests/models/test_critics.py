@@ -11,16 +11,16 @@ BODY = {"width": 8, "depth": 2}
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_shape_of_data_is_judged(shape: tuple[int, ...]) -> None:
     x = torch.rand(4, *shape)
-    assert Critic(shape, **BODY)(x).shape == (4,)
-    assert Critic(shape, pack=2, **BODY)(x).shape == (2,)
-    assert FeatureCritic(shape, features=5, **BODY)(x).shape == (4, 5)
-    judged = RecognitionCritic(shape, code_dim=6, **BODY)(x)
+    assert Critic(Trunk(shape, **BODY))(x).shape == (4,)
+    assert Critic(Trunk(shape, pack=2, **BODY))(x).shape == (2,)
+    assert FeatureCritic(Trunk(shape, **BODY), features=5)(x).shape == (4, 5)
+    judged = RecognitionCritic(Trunk(shape, **BODY), code_dim=6)(x)
     assert (judged.logit.shape, judged.code.shape) == ((4,), (4, 6))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_datum_is_judged_by_itself(shape: tuple[int, ...]) -> None:
-    critic, x = Critic(shape, **BODY), torch.rand(4, *shape)
+    critic, x = Critic(Trunk(shape, **BODY)), torch.rand(4, *shape)
     torch.testing.assert_close(critic(x)[1:2], critic(x[1:2]))
 
 
@@ -37,4 +37,4 @@ def test_what_is_neither_image_nor_vector_is_refused() -> None:
     with pytest.raises(
         ConfigError, match=r"images \(channels, height, width\) or vectors \(d,\), got \(4, 4\)"
     ):
-        Critic((4, 4), **BODY)
+        Trunk((4, 4), **BODY)

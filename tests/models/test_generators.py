@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from infot.config import ModelConfig
 from infot.models.generators import LinearGenerator, MLPGenerator
 
 SHAPES = [(2,), (1, 4, 4)]
@@ -10,7 +11,9 @@ def make(kind: str, shape: tuple[int, ...]) -> torch.nn.Module:
     torch.manual_seed(0)
     if kind == "linear":
         return LinearGenerator(3, 2, shape)
-    return MLPGenerator(3, 2, shape, width=8, depth=2, centre=torch.full(shape, 5.0), spread=0.1)
+    return MLPGenerator(
+        3, 2, shape, width=8, depth=2, noise_gain=0.1, centre=torch.full(shape, 5.0), spread=0.1
+    )
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -36,7 +39,7 @@ def test_mlp_generator_works_in_the_units_of_the_data():
 
 
 def test_state_round_trip_carries_the_units():
-    first, second = make("mlp", (2,)), MLPGenerator(3, 2, (2,), width=8, depth=2)
+    first, second = make("mlp", (2,)), MLPGenerator(3, 2, (2,), width=8, depth=2, noise_gain=0.1)
     second.load_state_dict(first.state_dict())
     c, e = torch.randn(4, 3), torch.randn(4, 2)
     assert torch.equal(first(c, e), second(c, e))
@@ -45,7 +48,7 @@ def test_state_round_trip_carries_the_units():
 def test_mlp_generator_starts_close_to_affine_in_the_noise():
     # A map that starts folded stays folded: transport cannot tell the leaves apart.
     torch.manual_seed(0)
-    generator = MLPGenerator(3, 2, (2,), width=128, depth=3).double()
+    generator = MLPGenerator(3, 2, (2,), width=128, depth=3, noise_gain=ModelConfig().noise_gain).double()
     code, noise = torch.eye(3).double()[:1].expand(500, 3), torch.randn(500, 2).double()
     points = generator(code, noise).detach()
     affine = torch.cat([noise, torch.ones(500, 1).double()], dim=1)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from infot import ot
 from infot.metrics.coverage import w2
-from infot.models.critics import Critic, FeatureCritic, Judgement, RecognitionCritic
+from infot.models.critics import Critic, FeatureCritic, Judgement, RecognitionCritic, Trunk
 from infot.models.generators import MLPGenerator
 from infot.models.latents import Categorical, LatentSpace, Normal, Uniform
 from infot.objectives.base import Batch, Objective
@@ -44,10 +44,10 @@ def method(name: str) -> Objective:
 
 def critic_of(name: str) -> nn.Module:
     if name == "infogan":
-        return RecognitionCritic((2,), code_dim=LATENTS.code_dim, **BODY)
+        return RecognitionCritic(Trunk((2,), **BODY), code_dim=LATENTS.code_dim)
     if name in ("sinkhorn-gan", "ot-gan"):
-        return FeatureCritic((2,), features=16, **BODY)
-    return Critic((2,), pack=2 if name == "pacgan" else 1, **BODY)
+        return FeatureCritic(Trunk((2,), **BODY), features=16)
+    return Critic(Trunk((2,), pack=2 if name == "pacgan" else 1, **BODY))
 
 
 def nets_of(name: str, seed: int = 0) -> nn.ModuleDict:
@@ -146,10 +146,10 @@ def test_the_wasserstein_critic_estimates_a_difference_of_means() -> None:
 
 
 def test_packed_critics_judge_neighbours_together() -> None:
-    critic = Critic((3, 8, 8), pack=2, width=8, depth=1)
+    critic = Critic(Trunk((3, 8, 8), pack=2, width=8, depth=1))
     x = torch.rand(6, 3, 8, 8)
     together = torch.cat([x[0::2], x[1::2]], dim=1)
-    torch.testing.assert_close(critic(x), critic.head(critic.trunk(together)).squeeze(1))
+    torch.testing.assert_close(critic(x), critic.head(critic.trunk.layers(together)).squeeze(1))
 
 
 def test_the_law_of_a_code_is_that_of_torch() -> None:
@@ -195,7 +195,7 @@ class Copier(nn.Module):
 
 def test_the_recognition_coder_reads_several_blocks() -> None:
     space = LatentSpace((Categorical(2), Uniform(1), Categorical(3)), Normal(2))
-    critic = RecognitionCritic((4,), code_dim=space.code_dim, width=8, depth=1)
+    critic = RecognitionCritic(Trunk((4,), width=8, depth=1), code_dim=space.code_dim)
     coder, x = RecognitionCoder.of(critic, space), torch.randn(5, 4)
     posterior, mean = coder.read(x)
     first, last = (torch.softmax(critic(x).code[:, part], 1) for part in (slice(0, 2), slice(3, 6)))

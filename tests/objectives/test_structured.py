@@ -46,7 +46,7 @@ def nets_of(generator: nn.Module) -> nn.ModuleDict:
 @pytest.mark.parametrize("relaxation", [None, 0.5])
 def test_loss_is_pure_and_logs_what_the_contract_names(relaxation):
     torch.manual_seed(0)
-    nets = nets_of(MLPGenerator(4, 2, (2,), width=8, depth=1))
+    nets = nets_of(MLPGenerator(4, 2, (2,), width=8, depth=1, noise_gain=0.1))
     before = {name: value.clone() for name, value in nets.state_dict().items()}
     objective = SamplePlan(categorical(), settings(relaxation=relaxation))
     batch = Batch(torch.randn(20, 2), 0.5)
@@ -124,7 +124,7 @@ def test_ratio_one_is_the_plain_sinkhorn_plan():
     grid = categorical()
     objective = SamplePlan(grid, plain)
     torch.manual_seed(0)
-    nets = nets_of(MLPGenerator(4, 2, (2,), width=8, depth=1))
+    nets = nets_of(MLPGenerator(4, 2, (2,), width=8, depth=1, noise_gain=0.1))
     data = torch.randn(20, 2)
     _, info = objective.loss("generator", nets, Batch(data, 0.0), Streams(0))
     latents = grid.draw(Streams(0)("latent"))
@@ -137,7 +137,7 @@ def test_codes_become_the_modes_of_four_gaussians():
     torch.manual_seed(0)
     streams = Streams(0)
     centres = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
-    nets = nets_of(MLPGenerator(4, 2, (2,), width=32, depth=2, spread=0.7))
+    nets = nets_of(MLPGenerator(4, 2, (2,), width=32, depth=2, noise_gain=0.1, spread=0.7))
     objective = SamplePlan(
         categorical(4, 16),
         PlanSettings(

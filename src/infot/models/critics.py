@@ -23,11 +23,15 @@ class Trunk(nn.Module):
     Nothing ties the data of a batch together (no batch statistics), so that a gradient penalty is well defined and a
     loss is a function of each datum.
 
+    Packed, it takes ``pack`` independent data at a time, side by side in its input, which makes a generator that lacks
+    modes easy to tell from the data (Lin et al., PacGAN, arXiv 1712.04086).
+
     Args:
         shape: Shape of a datum: ``(channels, height, width)`` or ``(d,)``.
         width: Units of a hidden layer, or ``width / 2`` channels after the first convolution; ``2 * width`` or
             ``width`` features.
         depth: Hidden layers for vectors.
+        pack: Data taken together.
         centre: Mean of the data, shape ``shape``; zero if omitted.
         spread: Root mean square deviation of the data from its mean.
 
@@ -44,6 +48,7 @@ class Trunk(nn.Module):
         *,
         width: int,
         depth: int,
+        pack: int = 1,
         centre: Tensor | None = None,
         spread: float = 1.0,
     ) -> None:
@@ -52,18 +57,24 @@ class Trunk(nn.Module):
             raise ConfigError(
                 f"a critic judges images (channels, height, width) or vectors (d,), got {tuple(shape)}"
             )
-        self.register_buffer("centre", torch.zeros(*shape) if centre is None else centre.clone())
+        self.pack = pack
+        packed = (pack * shape[0], *shape[1:])
+        centre = torch.zeros(*shape) if centre is None else centre
+        self.register_buffer("centre", centre.repeat(pack, *[1] * (len(shape) - 1)))
         self.register_buffer("spread", torch.tensor(float(spread)))
         if len(shape) == 3:
             self.n_features = 2 * width
-            self.layers = _image_layers(shape, width)
+            self.layers = _image_layers(packed, width)
         else:
             self.n_features = width
-            self.layers = nn.Sequential(MLP(shape[0], width, width=width, depth=max(depth - 1, 1)), nn.SiLU())
+            self.layers = nn.Sequential(
+                MLP(packed[0], width, width=width, depth=max(depth - 1, 1)), nn.SiLU()
+            )
 
-    def forward(self, x: Tensor) -> Float[Tensor, "n features"]:
-        """Return the features of data ``x``, shape ``(n, *shape)``."""
-        return self.layers((x - self.centre) / self.spread)
+    def forward(self, x: Tensor) -> Float[Tensor, "packs features"]:
+        """Return the features of data ``x``, shape ``(packs * pack, *shape)``; neighbours make a pack."""
+        packed = x.reshape(len(x) // self.pack, self.pack * x.shape[1], *x.shape[2:])
+        return self.layers((packed - self.centre) / self.spread)
 
 
 def _image_layers(shape: Sequence[int], width: int) -> nn.Sequential:
@@ -80,66 +91,32 @@ def _image_layers(shape: Sequence[int], width: int) -> nn.Sequential:
 class Critic(nn.Module):
     """Give every datum, or every pack of data, a number: a logit, or a potential.
 
-    Packed, it judges ``pack`` independent data at a time, side by side in its input, which makes a generator that
-    lacks modes easy to tell from the data (Lin et al., PacGAN, arXiv 1712.04086).
-
     Args:
-        shape: Shape of a datum.
-        width: See :class:`Trunk`.
-        depth: See :class:`Trunk`.
-        pack: Data judged together.
-        centre: See :class:`Trunk`.
-        spread: See :class:`Trunk`.
+        trunk: Turns data, or packs of them, into features.
     """
 
-    def __init__(
-        self,
-        shape: Sequence[int],
-        *,
-        width: int,
-        depth: int,
-        pack: int = 1,
-        centre: Tensor | None = None,
-        spread: float = 1.0,
-    ) -> None:
+    def __init__(self, trunk: Trunk) -> None:
         super().__init__()
-        self.pack = pack
-        packed = (pack * shape[0], *shape[1:])
-        centre = None if centre is None else centre.repeat(pack, *[1] * (len(shape) - 1))
-        self.trunk = Trunk(packed, width=width, depth=depth, centre=centre, spread=spread)
-        self.head = nn.Linear(self.trunk.n_features, 1)
+        self.trunk = trunk
+        self.head = nn.Linear(trunk.n_features, 1)
 
     def forward(self, x: Tensor) -> Float[Tensor, " packs"]:
-        """Return a number for each pack of ``x``, shape ``(packs * pack, *shape)``; neighbours make a pack."""
-        packed = x.reshape(len(x) // self.pack, self.pack * x.shape[1], *x.shape[2:])
-        return self.head(self.trunk(packed)).squeeze(1)
+        """Return a number for each pack of ``x``, shape ``(packs * pack, *shape)``."""
+        return self.head(self.trunk(x)).squeeze(1)
 
 
 class FeatureCritic(nn.Module):
     """Describe data by features between which a ground cost is measured.
 
     Args:
-        shape: Shape of a datum.
+        trunk: Turns data into features.
         features: Number of features.
-        width: See :class:`Trunk`.
-        depth: See :class:`Trunk`.
-        centre: See :class:`Trunk`.
-        spread: See :class:`Trunk`.
     """
 
-    def __init__(
-        self,
-        shape: Sequence[int],
-        *,
-        features: int,
-        width: int,
-        depth: int,
-        centre: Tensor | None = None,
-        spread: float = 1.0,
-    ) -> None:
+    def __init__(self, trunk: Trunk, *, features: int) -> None:
         super().__init__()
-        self.trunk = Trunk(shape, width=width, depth=depth, centre=centre, spread=spread)
-        self.head = nn.Linear(self.trunk.n_features, features)
+        self.trunk = trunk
+        self.head = nn.Linear(trunk.n_features, features)
 
     def forward(self, x: Tensor) -> Float[Tensor, "n features"]:
         """Return the features of data ``x``, shape ``(n, *shape)``."""
@@ -163,29 +140,16 @@ class RecognitionCritic(nn.Module):
     """Judge data and read the code that made them, from shared features (Chen et al., InfoGAN, arXiv 1606.03657).
 
     Args:
-        shape: Shape of a datum.
+        trunk: Turns data into features.
         code_dim: Width of the code.
-        width: See :class:`Trunk`.
-        depth: See :class:`Trunk`.
-        centre: See :class:`Trunk`.
-        spread: See :class:`Trunk`.
     """
 
-    def __init__(
-        self,
-        shape: Sequence[int],
-        *,
-        code_dim: int,
-        width: int,
-        depth: int,
-        centre: Tensor | None = None,
-        spread: float = 1.0,
-    ) -> None:
+    def __init__(self, trunk: Trunk, *, code_dim: int) -> None:
         super().__init__()
-        self.trunk = Trunk(shape, width=width, depth=depth, centre=centre, spread=spread)
-        self.head = nn.Linear(self.trunk.n_features, 1)
+        self.trunk = trunk
+        self.head = nn.Linear(trunk.n_features, 1)
         self.recognition = nn.Sequential(
-            nn.Linear(self.trunk.n_features, RECOGNITION_UNITS),
+            nn.Linear(trunk.n_features, RECOGNITION_UNITS),
             nn.LeakyReLU(SLOPE),
             nn.Linear(RECOGNITION_UNITS, code_dim),
         )

@@ -7,16 +7,7 @@ from torch import Tensor, nn
 
 from infot.nn.mlp import MLP
 
-__all__ = ["NOISE_GAIN", "LinearGenerator", "MLPGenerator"]
-
-NOISE_GAIN = 0.1
-"""Scale at which the noise enters a perceptron under a transport plan; the code enters at 1.
-
-While codes form, the noise hardly moves the loss, and Adam turns the gradients' randomness into random functions of
-the noise. A map that has folded in that time stays folded: transport moves samples, and both leaves of a fold pay
-alike. Its modes are peaked with heavy tails. A small gain keeps the map close to affine within a code until the data
-ask for more.
-"""
+__all__ = ["LinearGenerator", "MLPGenerator"]
 
 
 class LinearGenerator(nn.Module):
@@ -46,13 +37,17 @@ class MLPGenerator(nn.Module):
     The output is ``centre + spread * MLP(c, noise_gain * e)``: the network works at unit scale whatever the data, and
     with a small gain starts close to affine in the noise.
 
+    Under a transport plan the gain should be small. While codes form, the noise hardly moves the loss, and Adam turns
+    the gradients' randomness into random functions of the noise. A map that has folded in that time stays folded:
+    transport moves samples, and both leaves of a fold pay alike. Its modes are peaked with heavy tails.
+
     Args:
         code_dim: Width of the code.
         noise_dim: Width of the noise.
         shape: Shape of a data point.
         width: Units of each hidden layer.
         depth: Number of hidden layers.
-        noise_gain: Scale at which the noise enters; see :data:`NOISE_GAIN`.
+        noise_gain: Scale at which the noise enters; the code enters at 1.
         centre: Mean of the data, shape ``shape``; zero if omitted.
         spread: Root mean square deviation of the data from its mean over all coordinates; 1 if omitted.
     """
@@ -68,7 +63,7 @@ class MLPGenerator(nn.Module):
         *,
         width: int,
         depth: int,
-        noise_gain: float = NOISE_GAIN,
+        noise_gain: float,
         centre: Tensor | None = None,
         spread: float = 1.0,
     ) -> None:

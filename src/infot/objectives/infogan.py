@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from infot.models.latents import LatentSpace
-from infot.objectives.base import Batch, Objective
-from infot.objectives.generated import draw
+from infot.objectives.adversarial import Adversarial
+from infot.objectives.base import Batch
 from infot.objectives.recognition_coder import RecognitionCoder
 from infot.objectives.recognition_law import code_log_likelihood, code_log_prior
 from infot.objectives.turns import Turns
@@ -16,7 +16,7 @@ from infot.random import Streams
 __all__ = ["InfoGAN"]
 
 
-class InfoGAN(Objective):
+class InfoGAN(Adversarial):
     r"""Play a non-saturating GAN, and raise a lower bound of the information that samples hold on their code.
 
     .. math:: L_I = E_{c, e} \log q(c | G(c, e)) - \log \zeta_c(c) \le I(c; G(c, e))
@@ -32,8 +32,6 @@ class InfoGAN(Objective):
         weights: Weights of the bound for categorical and for continuous blocks.
     """
 
-    players = ("critic", "generator")
-
     def __init__(
         self,
         latents: LatentSpace,
@@ -42,21 +40,15 @@ class InfoGAN(Objective):
         critic_rate: float = 1.0,
         weights: tuple[float, float] = (1.0, 1.0),
     ) -> None:
-        self.latents = latents
-        self.order = turns
-        self.rates = {"critic": critic_rate}
+        super().__init__(latents, turns=turns, critic_rate=critic_rate)
         self.weights = weights
-
-    def turns(self, step: int) -> tuple[str, ...]:
-        """Return the players of a step, in order."""
-        return self.order.at(step)
 
     def loss(
         self, player: str, nets: nn.ModuleDict, batch: Batch, streams: Streams
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """Return the player's loss; the log holds the bound of each kind of block, ``code_information``, in nats."""
         data, critic = batch.data, nets["critic"]
-        latent, made = draw(player, nets, self.latents, len(data), streams, data.device)
+        latent, made = self.draw(player, nets, data, streams)
         judged = critic(made)
         if player == "generator":
             game = softplus(-judged.logit).mean()

@@ -6,15 +6,15 @@ from torch import Tensor, nn
 
 from infot import ot
 from infot.models.latents import LatentSpace
-from infot.objectives.base import Batch, Objective
-from infot.objectives.generated import draw
+from infot.objectives.adversarial import Adversarial
+from infot.objectives.base import Batch
 from infot.objectives.turns import Turns
 from infot.random import Streams
 
 __all__ = ["OTGAN"]
 
 
-class OTGAN(Objective):
+class OTGAN(Adversarial):
     r"""Lower the energy distance of batches, with entropic transport as the distance between two batches.
 
     .. math:: \min_G \max_h \; \tfrac12 [W(x, y) + W(x, y') + W(x', y) + W(x', y')] - W(x, x') - W(y, y'),
@@ -33,8 +33,6 @@ class OTGAN(Objective):
         max_steps: Limit on the steps of each solve.
     """
 
-    players = ("critic", "generator")
-
     def __init__(
         self,
         latents: LatentSpace,
@@ -45,23 +43,17 @@ class OTGAN(Objective):
         tolerance: float = 1e-2,
         max_steps: int = 500,
     ) -> None:
-        self.latents = latents
-        self.order = turns
-        self.rates = {"critic": critic_rate}
+        super().__init__(latents, turns=turns, critic_rate=critic_rate)
         self.epsilon = epsilon
         self.tolerance, self.max_steps = tolerance, max_steps
         self.cost = ot.Cosine()
-
-    def turns(self, step: int) -> tuple[str, ...]:
-        """Return the players of a step, in order."""
-        return self.order.at(step)
 
     def loss(
         self, player: str, nets: nn.ModuleDict, batch: Batch, streams: Streams
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """Return the energy distance of the two halves of the batch to as many samples, turned for the critic."""
         data = batch.data
-        _, made = draw(player, nets, self.latents, len(data), streams, data.device)
+        _, made = self.draw(player, nets, data, streams)
         x, other_x = nets["critic"](made).chunk(2)
         y, other_y = nets["critic"](data).chunk(2)
         pairs = [(x, y), (x, other_y), (other_x, y), (other_x, other_y), (x, other_x), (y, other_y)]

@@ -48,12 +48,15 @@ class RecognitionCoder(Coder):
     @torch.no_grad()
     def posterior(self, x: Tensor) -> Float[Tensor, "n k"]:
         """Return q(c | x) of every value of the categorical blocks; rows sum to 1."""
-        # The log-probability of a value is the sum of the logits of its blocks, up to what all values share.
-        return torch.softmax(self.critic(x).code @ self.code_values.T, dim=1)
+        return self._posterior(self.critic(x).code)
 
     @torch.no_grad()
     def read(self, x: Tensor) -> Reading:
         """Return q(c | x) and its mean: probabilities in categorical blocks, the read value in continuous ones."""
-        posterior = self.posterior(x)
-        mean = torch.where(self.categorical, posterior @ self.code_values, self.critic(x).code)
-        return Reading(posterior, mean)
+        code = self.critic(x).code
+        posterior = self._posterior(code)
+        return Reading(posterior, torch.where(self.categorical, posterior @ self.code_values, code))
+
+    def _posterior(self, code: Tensor) -> Tensor:
+        # The log-probability of a value is the sum of the logits of its blocks, up to what all values share.
+        return torch.softmax(code @ self.code_values.T, dim=1)

@@ -35,14 +35,15 @@ def code_log_prior(latents: LatentSpace, code: Float[Tensor, "n d"]) -> Float[Te
 def _summed(
     latents: LatentSpace, parameters: Tensor, code: Tensor, term: Callable[[Block, Tensor, Tensor], Tensor]
 ) -> Tensor:
-    sums = torch.zeros(len(code), 2).to(code)
+    categorical, continuous = torch.zeros(2, len(code)).to(code)
     sizes = [block.dim for block in latents.code]
     pieces = zip(latents.code, parameters.split(sizes, 1), code.split(sizes, 1), strict=True)
     for block, given, part in pieces:
-        kind = 0 if isinstance(block, Categorical) else 1
-        one_kind = torch.eye(2).to(code)[kind]
-        sums = sums + term(block, given, part).unsqueeze(1) * one_kind
-    return sums
+        if isinstance(block, Categorical):
+            categorical = categorical + term(block, given, part)
+        else:
+            continuous = continuous + term(block, given, part)
+    return torch.stack([categorical, continuous], dim=1)
 
 
 def _log_likelihood(block: Block, parameters: Tensor, code: Tensor) -> Tensor:

@@ -6,15 +6,15 @@ from torch import Tensor, nn
 
 from infot import ot
 from infot.models.latents import LatentSpace
-from infot.objectives.base import Batch, Objective
-from infot.objectives.generated import draw
+from infot.objectives.adversarial import Adversarial
+from infot.objectives.base import Batch
 from infot.objectives.turns import Turns
 from infot.random import Streams
 
 __all__ = ["SinkhornGAN"]
 
 
-class SinkhornGAN(Objective):
+class SinkhornGAN(Adversarial):
     r"""Lower the Sinkhorn divergence of samples and data under a ground cost that a critic raises.
 
     .. math:: \min_G \max_h \; S_\varepsilon(G_\#\zeta, \nu), \qquad C(x, y) = |h(x) - h(y)|^2
@@ -34,8 +34,6 @@ class SinkhornGAN(Objective):
         max_steps: Limit on the steps of each solve.
     """
 
-    players = ("critic", "generator")
-
     def __init__(
         self,
         latents: LatentSpace,
@@ -47,15 +45,9 @@ class SinkhornGAN(Objective):
         tolerance: float = 1e-2,
         max_steps: int = 100,
     ) -> None:
-        self.latents = latents
-        self.order = turns
-        self.rates = {"critic": critic_rate}
+        super().__init__(latents, turns=turns, critic_rate=critic_rate)
         self.epsilon, self.clip = epsilon, clip
         self.tolerance, self.max_steps = tolerance, max_steps
-
-    def turns(self, step: int) -> tuple[str, ...]:
-        """Return the players of a step, in order."""
-        return self.order.at(step)
 
     def constrain(self, player: str, nets: nn.ModuleDict) -> None:
         """Clip the critic's weights."""
@@ -68,7 +60,7 @@ class SinkhornGAN(Objective):
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """Return the divergence over the mean cost, with its sign turned for the critic."""
         data = batch.data
-        _, made = draw(player, nets, self.latents, len(data), streams, data.device)
+        _, made = self.draw(player, nets, data, streams)
         x, y = nets["critic"](made), nets["critic"](data)
         scale = ot.squared_euclidean(x, y).mean().detach().clamp_min(torch.finfo(x.dtype).tiny)
         unit = scale.sqrt()

@@ -93,8 +93,13 @@ class SamplePlan(Objective):
             others = generator(*(part.to(device) for part in own)).flatten(1)
         prices = self.prices(batch.progress)
         share = self.settings.self_structure(batch.progress)
-        to_data = self._plan(latents, self.cost(generated, batch.data.flatten(1)), prices)
-        to_own = self._plan(latents, self.cost(generated, others), _share(prices, share))
+        structured = _structured(latents, prices)
+        to_data = self._plan(
+            latents, self.cost(generated, batch.data.flatten(1)), structured, prices.relaxation
+        )
+        to_own = self._plan(
+            latents, self.cost(generated, others), structured.with_share(share), prices.relaxation
+        )
         weights = torch.minimum(to_data.problem.row_weights, to_own.problem.row_weights)
         loss = _cost_of(to_data, weights) - _cost_of(to_own, weights)
         return loss, _info(loss, to_data, prices)
@@ -124,7 +129,8 @@ class SamplePlan(Objective):
             plan = self._plan(
                 latents,
                 self.cost(points.flatten(1), chosen.flatten(1)),
-                prices._replace(code=prices.code[:1]),
+                _structured(latents, prices._replace(code=prices.code[:1])),
+                prices.relaxation,
                 tolerance=CODER_TOLERANCE,
                 max_steps=CODER_STEPS,
             )
@@ -142,15 +148,14 @@ class SamplePlan(Objective):
         self,
         latents: LatentBatch,
         cost: Tensor,
-        prices: Prices,
+        structured: ot.Structured,
+        rho: float | None,
         *,
         tolerance: float | None = None,
         max_steps: int | None = None,
     ) -> ot.Plan:
-        structured = ot.Structured(
-            ot.Entropic(prices.epsilon), blocks=latents.blocks, epsilon_code=prices.code
-        )
-        problem = ot.OTProblem(cost=cost, a=self._row_weights(latents, cost, prices), regulariser=structured)
+        weights = self._row_weights(latents, cost, structured, rho)
+        problem = ot.OTProblem(cost=cost, a=weights, regulariser=structured)
         return ot.solve(
             problem,
             tolerance=self.settings.tolerance if tolerance is None else tolerance,
@@ -158,22 +163,24 @@ class SamplePlan(Objective):
             on_failure="return",  # the reached error is logged with every step
         )
 
-    def _row_weights(self, latents: LatentBatch, cost: Tensor, prices: Prices) -> Tensor:
+    def _row_weights(
+        self, latents: LatentBatch, cost: Tensor, structured: ot.Structured, rho: float | None
+    ) -> Tensor:
         """Weigh the codes as often as this batch seems to hold them, drawn towards the prior.
 
         Codes drawn afresh for each batch stand for no class, so they keep their prior.
         """
-        weights, rho = latents.code_weights.to(cost.device), prices.relaxation
+        weights, epsilon = latents.code_weights.to(cost.device), structured.base.epsilon
         if rho is not None and self.grid.latents.n_codes is not None:
             grouped = cost.detach().view(len(weights), -1, cost.shape[1])
-            scores = -prices.epsilon * (-grouped / prices.epsilon).logsumexp(dim=1)
-            weights = ot.relaxed_frequencies(scores, weights, epsilon=prices.code[0], rho=rho)
+            scores = -epsilon * (-grouped / epsilon).logsumexp(dim=1)
+            epsilon_code = structured.epsilons_code[0]
+            weights = ot.relaxed_frequencies(scores, weights, epsilon=epsilon_code, rho=rho)
         return latents.row_weights(weights)
 
 
-def _share(prices: Prices, share: float) -> Prices:
-    """Keep only a share of the rebates: 0 makes every block as dear as the noise."""
-    return prices._replace(code=tuple(prices.epsilon - share * (prices.epsilon - c) for c in prices.code))
+def _structured(latents: LatentBatch, prices: Prices) -> ot.Structured:
+    return ot.Structured(ot.Entropic(prices.epsilon), blocks=latents.blocks, epsilon_code=prices.code)
 
 
 def _cost_of(plan: ot.Plan, weights: Tensor) -> Tensor:

@@ -4,8 +4,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from infot.models.latents import LatentSpace
-from infot.objectives.base import Batch, Objective
-from infot.objectives.generated import draw
+from infot.objectives.adversarial import Adversarial
+from infot.objectives.base import Batch
 from infot.objectives.penalties import gradient_penalty
 from infot.objectives.turns import Turns
 from infot.random import Streams
@@ -13,7 +13,7 @@ from infot.random import Streams
 __all__ = ["WassersteinGP"]
 
 
-class WassersteinGP(Objective):
+class WassersteinGP(Adversarial):
     r"""Lower the Wasserstein-1 distance, as a critic of slope 1 sees it.
 
     .. math:: \min_D E_z D(G(z)) - E_x D(x) + \lambda E (|\nabla D| - 1)^2, \qquad \min_G - E_z D(G(z))
@@ -27,26 +27,18 @@ class WassersteinGP(Objective):
         penalty: Weight of the gradient penalty.
     """
 
-    players = ("critic", "generator")
-
     def __init__(
         self, latents: LatentSpace, *, turns: Turns, critic_rate: float = 1.0, penalty: float = 10.0
     ) -> None:
-        self.latents = latents
-        self.order = turns
-        self.rates = {"critic": critic_rate}
+        super().__init__(latents, turns=turns, critic_rate=critic_rate)
         self.penalty = penalty
-
-    def turns(self, step: int) -> tuple[str, ...]:
-        """Return the players of a step, in order."""
-        return self.order.at(step)
 
     def loss(
         self, player: str, nets: nn.ModuleDict, batch: Batch, streams: Streams
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """Return the player's loss; the critic's log holds its estimate of the distance, without the penalty."""
         data, critic = batch.data, nets["critic"]
-        _, made = draw(player, nets, self.latents, len(data), streams, data.device)
+        _, made = self.draw(player, nets, data, streams)
         if player == "generator":
             loss = -critic(made).mean()
             return loss, {"loss": loss.detach(), "generator_loss": loss.detach()}

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from infot.errors import ProblemError
 from infot.ot.costs import squared_euclidean
+from infot.ot.weights import filled_weights
 
 __all__ = [
     "EnergyKernel",
@@ -39,45 +40,36 @@ class Kernel(ABC):
         """Return the similarity of every pair."""
 
 
-def _check_bandwidth(bandwidth: float) -> None:
-    if not 0 < bandwidth < float("inf"):
-        raise ProblemError(
-            f"expected a positive, finite bandwidth, got {bandwidth}; it is in the unit of the points"
-        )
-
-
 @dataclass(frozen=True)
-class GaussianKernel(Kernel):
+class _WithBandwidth(Kernel):
+    bandwidth: float
+
+    def __post_init__(self) -> None:
+        """Refuse what is no width."""
+        if not 0 < self.bandwidth < float("inf"):
+            raise ProblemError(
+                f"expected a positive, finite bandwidth, got {self.bandwidth}; it is in the unit of the points"
+            )
+
+
+class GaussianKernel(_WithBandwidth):
     """``exp(-|x - y|^2 / (2 bandwidth^2))``.
 
     Args:
         bandwidth: In the unit of the points, positive.
     """
 
-    bandwidth: float
-
-    def __post_init__(self) -> None:
-        """Refuse what is no width."""
-        _check_bandwidth(self.bandwidth)
-
     def pairwise(self, x: Tensor, y: Tensor) -> Tensor:
         """Return the similarity of every pair."""
         return torch.exp(squared_euclidean(x, y) / (-2 * self.bandwidth**2))
 
 
-@dataclass(frozen=True)
-class LaplaceKernel(Kernel):
+class LaplaceKernel(_WithBandwidth):
     """``exp(-|x - y| / bandwidth)``, with the Euclidean norm.
 
     Args:
         bandwidth: In the unit of the points, positive.
     """
-
-    bandwidth: float
-
-    def __post_init__(self) -> None:
-        """Refuse what is no width."""
-        _check_bandwidth(self.bandwidth)
 
     def pairwise(self, x: Tensor, y: Tensor) -> Tensor:
         """Return the similarity of every pair."""
@@ -127,7 +119,7 @@ def mmd_squared(
         >>> float(mmd_squared(x, x, kernel=GaussianKernel(1.0)))
         0.0
     """
-    a, b = _weights(a, x, "a"), _weights(b, y, "b")
+    a, b = filled_weights(a, "a", x.shape[-2], x), filled_weights(b, "b", y.shape[-2], y)
     crossed = _form(a, kernel.pairwise(x, y), b)
     return _own(x, a, kernel, estimate) + _own(y, b, kernel, estimate) - 2 * crossed
 
@@ -156,15 +148,6 @@ def energy_distance(
         6.0
     """
     return mmd_squared(x, y, a, b, kernel=EnergyKernel(), estimate=estimate)
-
-
-def _weights(weights: Tensor | None, points: Tensor, name: str) -> Tensor:
-    n = points.shape[-2]
-    if weights is None:
-        return torch.full((n,), 1 / n, dtype=points.dtype, device=points.device)
-    if weights.shape[-1] != n:
-        raise ProblemError(f"expected {n} weights in {name}, got shape {tuple(weights.shape)}")
-    return weights
 
 
 def _form(left: Tensor, matrix: Tensor, right: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from infot.errors import ProblemError
+from infot.ot.weights import filled_weights
 
 __all__ = ["sliced_wasserstein", "wasserstein_1d"]
 
@@ -41,7 +42,7 @@ def wasserstein_1d(
     """
     if not power >= 1:
         raise ProblemError(f"expected power >= 1, got {power}; quantiles are optimal for convex costs only")
-    (x, tops_x), (y, tops_y) = _quantiles(x, a), _quantiles(y, b)
+    (x, tops_x), (y, tops_y) = _quantiles(x, a, "a"), _quantiles(y, b, "b")
     levels = torch.cat([tops_x, tops_y], dim=-1).sort(dim=-1).values
     widths = torch.diff(levels, dim=-1, prepend=torch.zeros_like(levels[..., :1]))
     # A level belongs to the step that holds the middle of its interval; empty intervals may choose any.
@@ -50,15 +51,11 @@ def wasserstein_1d(
     return (widths * gap**power).sum(-1)
 
 
-def _quantiles(x: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor]:
+def _quantiles(x: Tensor, weights: Tensor | None, name: str) -> tuple[Tensor, Tensor]:
     """Return the sorted points and the cumulated weights at which their steps end."""
     n = x.shape[-1]
     x, order = x.sort(dim=-1)
-    if weights is None:
-        weights = torch.full((n,), 1 / n, dtype=x.dtype, device=x.device)
-    if weights.shape[-1] != n:
-        raise ProblemError(f"expected {n} weights, got shape {tuple(weights.shape)}")
-    return x, weights.expand_as(x).gather(-1, order).cumsum(-1)
+    return x, filled_weights(weights, name, n, x).expand_as(x).gather(-1, order).cumsum(-1)
 
 
 def _step(x: Tensor, tops: Tensor, levels: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 from infot.errors import ProblemError
 from infot.numerics import to_loop
 
-__all__ = ["checked_weights"]
+__all__ = ["checked_weights", "filled_weights"]
 
 _MASS_TOLERANCE = 1e-4
 _ROUNDINGS = 8
@@ -32,7 +32,7 @@ def checked_weights(
         ProblemError: if shape, dtype, signs or sums are wrong.
     """
     if weights is None:
-        return torch.full((size,), 1 / size, dtype=like.dtype, device=like.device)
+        return filled_weights(None, name, size, like)
     allowed = [(size,)] if like.ndim == 2 else [(size,), (like.shape[0], size)]
     if tuple(weights.shape) not in allowed:
         raise ProblemError(
@@ -53,6 +53,25 @@ def checked_weights(
     # Between masses that differ there is no plan: no tolerance below the difference could be met, and the dual would
     # grow without bound along the constants.
     return weights / weights.detach().sum(-1, keepdim=True)
+
+
+def filled_weights(weights: Tensor | None, name: str, size: int, like: Tensor) -> Tensor:
+    """Return weights as given, uniform if left out; only their number is checked, batch axes may be any.
+
+    Args:
+        weights: ``(..., size)``.
+        name: What the message calls them.
+        size: How many there are.
+        like: Points whose dtype and device uniform ones take.
+
+    Raises:
+        ProblemError: if their number is another.
+    """
+    if weights is None:
+        return torch.full((size,), 1 / size, dtype=like.dtype, device=like.device)
+    if weights.shape[-1] != size:
+        raise ProblemError(f"expected {size} weights in {name}, got shape {tuple(weights.shape)}")
+    return weights
 
 
 def _check_masses(name: str, smallest: float, least: float, most: float, sum_one: bool) -> None:

@@ -81,9 +81,8 @@ def _board(rows: Sequence[Row], published: Sequence[Row], names: Sequence[str]) 
         ]
         for row in rows
     ]
-    for side, told in (("ceiling", "ceiling"), ("floor", "floor")):
-        ends = [_end(rows, name, side) for name in names]
-        body.append([told, "", *ends, ""])
+    for side in ("ceiling", "floor"):
+        body.append([side, "", *(_end(rows, name, side) for name in names), ""])
     for quoted in published:
         cells = [_cell(quoted["metrics"].get(name), name, None) for name in names]
         body.append([f"{quoted['method']} ({quoted['source']})", "published", *cells, "–"])

@@ -8,7 +8,6 @@ from infot.ot.clouds.plan import CloudPlan
 from infot.ot.clouds.problem import CloudProblem
 from infot.ot.clouds.streaming import CloudSolver, Streaming
 from infot.ot.failure import Outcome, check_wishes, tell
-from infot.ot.status import Status
 
 __all__ = ["solve_clouds"]
 
@@ -52,10 +51,5 @@ def solve_clouds(
     with torch.no_grad():
         chosen = Streaming() if solver is None else solver
         plan = chosen.solve(problem, tolerance=tolerance, max_steps=max_steps, start=g)
-    if on_failure != "return" and plan.status is not Status.CONVERGED:
-        tell(
-            Outcome(plan.solver, float(plan.marginal_error), plan.n_steps, plan.status),
-            on_failure,
-            tolerance,
-        )
+    tell(Outcome(plan.solver, float(plan.marginal_error), plan.n_steps, plan.status), on_failure, tolerance)
     return plan

@@ -1,6 +1,7 @@
 """A cloud against itself: averages of the potential with its transform, as many passes at every epsilon."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,11 +12,10 @@ from infot.ot.clouds.problem import CloudProblem
 from infot.ot.clouds.streaming import CloudSolver
 from infot.ot.clouds.tiles import make_tiles, soft_transform
 from infot.ot.solvers.base import statuses_of
+from infot.ot.solvers.drive import averaging_move
 from infot.ot.status import Status
 
 __all__ = ["SymmetricStreaming"]
-
-_RHO = 3 - 8**0.5  # see infot.ot.solvers.drive.AveragingDrive
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class SymmetricStreaming(CloudSolver):
         tiles = make_tiles(problem.x, problem.y, problem.epsilon, problem.cost)
         log_a, step = a.log(), 0
         f = torch.zeros_like(a) if start is None else start
-        move: Tensor | None = None
+        move: Any = None
         while True:
             step += 1
             transform, masses = soft_transform(tiles, f / problem.epsilon + log_a, a)
@@ -44,7 +44,6 @@ class SymmetricStreaming(CloudSolver):
             (status,) = statuses_of(error.unsqueeze(0), tolerance)
             if status is not Status.MAX_STEPS or step == max_steps:
                 break
-            residual = problem.epsilon * transform - f
-            move = residual / 2 if move is None else _RHO**2 * move + 4 * _RHO * residual
+            move = averaging_move(problem.epsilon * transform - f, move)
             f = f + move
         return CloudPlan(problem, problem.epsilon * transform, f, error, step, status, "SymmetricStreaming")

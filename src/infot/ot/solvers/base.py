@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from infot.errors import ProblemError
 from infot.numerics import safe_log, weighted_logsumexp
 from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic
@@ -14,7 +15,7 @@ from infot.ot.solution import Solution
 from infot.ot.status import Status
 from infot.ot.structure import Nest, Structured
 
-__all__ = ["Solver", "finish", "first_steps", "row_masses", "statuses_of", "with_empty_rows"]
+__all__ = ["Solver", "entropic_of", "finish", "first_steps", "row_masses", "statuses_of", "with_empty_rows"]
 
 
 class Solver(ABC):
@@ -67,6 +68,20 @@ def row_masses(problem: OTProblem, f: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     gain = g - problem.regulariser.conjugate(score + g.unsqueeze(-2), a)
     value = (a * f).sum(-1) + (b * gain).sum(-1)
     return value, g, (b.unsqueeze(-2) * density).sum(-1)
+
+
+def entropic_of(problem: OTProblem, solver: str) -> Entropic:
+    """Return the regulariser of an entropic problem.
+
+    Raises:
+        ProblemError: if it is another one.
+    """
+    if not isinstance(problem.regulariser, Entropic):
+        raise ProblemError(
+            f"{solver} solves Entropic problems, got {type(problem.regulariser).__name__}; "
+            "use Nested for Structured and SemiDual for others"
+        )
+    return problem.regulariser
 
 
 def finish(

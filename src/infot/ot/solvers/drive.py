@@ -7,7 +7,9 @@ from infot.ot.solvers.anderson import Anderson
 from infot.ot.solvers.kernel import Evaluation, Kernel
 from infot.ot.solvers.pace import Pace
 
-__all__ = ["AcceleratedDrive", "AveragingDrive", "Drive"]
+__all__ = ["AcceleratedDrive", "AveragingDrive", "Drive", "averaging_move"]
+
+_RHO = 3 - 8**0.5
 
 
 class Drive(ABC):
@@ -66,18 +68,20 @@ class AveragingDrive(Drive):
         a: Weights of the rows.
     """
 
-    _RHO = 3 - 8**0.5
-
     def __init__(self, kernel: Kernel, a: Any) -> None:
         self._last: Any = None
 
     def next(self, now: Evaluation, error: Any) -> Any:
         """Return the next potential."""
-        residual = now.g - now.f
-        if self._last is None:
-            residual *= 0.5
-        else:
-            residual *= 4 * self._RHO
-            residual += self._RHO**2 * self._last
-        self._last = residual
-        return now.f + residual
+        self._last = averaging_move(now.g - now.f, self._last)
+        return now.f + self._last
+
+
+def averaging_move(residual: Any, last: Any) -> Any:
+    """Return the move of :class:`AveragingDrive` after the last one, None before the first; overwrites ``residual``."""
+    if last is None:
+        residual *= 0.5
+    else:
+        residual *= 4 * _RHO
+        residual += _RHO**2 * last
+    return residual

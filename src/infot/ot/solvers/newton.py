@@ -22,7 +22,7 @@ from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic
 from infot.ot.solution import Solution
 from infot.ot.solvers.approach import ACCELERATED, Approach
-from infot.ot.solvers.base import Solver, statuses_of
+from infot.ot.solvers.base import Solver, entropic_of, statuses_of
 from infot.ot.solvers.patience import Patience
 from infot.ot.solvers.sinkhorn import Sinkhorn
 from infot.ot.status import Status
@@ -67,11 +67,7 @@ class Newton(Solver):
         Raises:
             ProblemError: if the regulariser is not entropic.
         """
-        if not isinstance(problem.regulariser, Entropic):
-            raise ProblemError(
-                f"Newton solves Entropic problems, got {type(problem.regulariser).__name__}; "
-                "use Nested for Structured and SemiDual for others"
-            )
+        entropic_of(problem, "Newton")
         near = Sinkhorn(self.approach).solve(
             problem,
             tolerance=max(self.from_error, tolerance),

@@ -9,7 +9,7 @@ from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic
 from infot.ot.solution import Solution
 from infot.ot.solvers.approach import ACCELERATED, Approach
-from infot.ot.solvers.base import Solver
+from infot.ot.solvers.base import Solver, entropic_of
 from infot.ot.solvers.drive import AveragingDrive
 from infot.ot.solvers.fixed_point import FixedPoint, fixed_point
 
@@ -34,18 +34,14 @@ class Sinkhorn(Solver):
         Raises:
             ProblemError: if the regulariser is not entropic.
         """
-        if not isinstance(problem.regulariser, Entropic):
-            raise ProblemError(
-                f"Sinkhorn solves Entropic problems, got {type(problem.regulariser).__name__}; "
-                "use Nested for Structured and SemiDual for others"
-            )
+        entropic = entropic_of(problem, "Sinkhorn")
         settings = FixedPoint(
             drive=self.approach.drive,
             tolerance=tolerance,
             max_steps=max_steps,
             name="Sinkhorn",
         )
-        return fixed_point(problem, problem.regulariser, settings, stages=self.approach, start=start)
+        return fixed_point(problem, entropic, settings, stages=self.approach, start=start)
 
 
 @dataclass(frozen=True)
