@@ -64,13 +64,13 @@ SCORES = {"accuracy": accuracy, "purity": purity, "nmi": nmi, "ari": ari}
 def held_out(method: Clustering, data: Dataset, seed: int) -> dict[str, float]:
     """Return the scores of held-out images under clusters fitted to the training images."""
     _, labels = _labels(data)
-    _, clusters = method(_pixels(data.train), _pixels(data.test), len(data.class_names), seed)
+    _, clusters = method(_pixels(data.training_sample()), _pixels(data.test), len(data.class_names), seed)
     return _score(clusters, labels)
 
 
 def transductive(method: Clustering, data: Dataset, seed: int) -> dict[str, float]:
     """Return the scores of all images under clusters fitted to all of them."""
-    images = np.concatenate([_pixels(data.train), _pixels(data.test)])
+    images = np.concatenate([_pixels(data.training_sample()), _pixels(data.test)])
     clusters, _ = method(images, images[:0], len(data.class_names), seed)
     return _score(clusters, np.concatenate(_labels(data)))
 

@@ -79,8 +79,8 @@ def build_nets(config: RunConfig, shape: tuple[int, ...], points: Tensor | None 
     Args:
         config: The configuration.
         shape: Shape of a data point.
-        points: Training data that sets where generators start, shape ``(n, *shape)``; left out when weights are loaded
-            afterwards.
+        points: Training data, or a sample of it, that sets where generators start, shape ``(n, *shape)``; left out when
+            weights are loaded afterwards.
     """
     latents = build_latents(config, shape)
     nets = nn.ModuleDict({"generator": _generator(config.model, latents, shape, points)})
@@ -158,7 +158,7 @@ def build_objective(config: RunConfig, dataset: Dataset) -> Objective:
     latents = build_latents(config, dataset.shape)
     if wanted.method in WITH_CRITIC:
         return _adversarial(config, latents)
-    scale = 1.0 if wanted.absolute_epsilon else mean_cost(dataset.train)
+    scale = 1.0 if wanted.absolute_epsilon else mean_cost(dataset.training_sample())
     if wanted.plan == "primal":
         return _primal_plan(config, latents, scale, dataset.shape)
     grid = LatentGrid(latents, wanted.noise_per_code, wanted.codes_per_batch, ordered=config.latent.ordered)

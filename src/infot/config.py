@@ -24,7 +24,7 @@ class DataConfig:
     """What is trained on."""
 
     name: str = "file"
-    """Data set: ring8, grid25, gaussians1200, digits, mnist5k, mnist, anisotropic, anisotropic3, or file (see path)."""
+    """Data set: file (see path), or a name that `infot data list` shows."""
     path: Path | None = None
     """The user's own data, or a local copy of `mnist`: image folder, .npz/.npy, IDX, .csv/.parquet table."""
     image_size: int | None = None

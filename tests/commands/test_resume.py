@@ -10,10 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from infot.commands.session import build_session, train
+from infot.commands.session import build_session, train, with_steps
 from infot.config_file import dump_config
 from infot.methods import with_method
-from infot.training import RunFolder
+from infot.training import CheckpointFolder, RunFolder
 
 from .conftest import OPTIONS, Invoke, small_config, start
 
@@ -110,6 +110,25 @@ def test_training_on_to_more_steps_keeps_the_schedules(
     a, b = checkpoint_of(run, 20), checkpoint_of(whole, 20)
     assert [name for name in b if not torch.equal(a[name], b[name])] == []
     assert "schedule_steps: 12" in (run / "config.yaml").read_text()
+
+
+def test_training_on_images_rendered_as_they_are_asked_for_goes_on_bit_for_bit(
+    tmp_path: Path, points: Path
+) -> None:
+    config = small_config(points, steps=6)
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, name="sprites", path=None))
+    for name, steps in (("whole", 6), ("part", 4)):
+        folder = RunFolder(tmp_path / name)
+        folder.create()
+        train(build_session(with_steps(config, steps)), folder)
+        folder.release()
+    resumed, folder = build_session(config), RunFolder(tmp_path / "part")
+    CheckpointFolder(folder.checkpoints, keep=2).load(resumed.state)
+    assert resumed.state.step == 4
+    train(resumed, folder)
+    a, b = checkpoint_of(tmp_path / "part", 6), checkpoint_of(tmp_path / "whole", 6)
+    assert a.keys() == b.keys()
+    assert [name for name in a if not torch.equal(a[name], b[name])] == []
 
 
 @pytest.mark.parametrize("method", ["infogan", "ot-gan"])

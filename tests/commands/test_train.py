@@ -266,6 +266,8 @@ def test_images_under_the_preset_for_vectors_get_a_hint(
     options = ["--data", images, *OPTIONS, "--steps", 1]
     assert infot("train", "custom", *options, "--run", tmp_path / "run") == 0
     assert hint in capsys.readouterr().err
+    assert infot("train", "custom", "--data.name", "digits", *OPTIONS, "--dry-run") == 0
+    assert "infot train mnist5k --data.name digits\n" in capsys.readouterr().err
     assert infot("train", "custom", "--data", points, *OPTIONS, "--dry-run") == 0
     assert "these are images" not in capsys.readouterr().err
 

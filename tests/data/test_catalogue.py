@@ -14,6 +14,7 @@ NAMES = [
     "digits",
     "mnist5k",
     "mnist",
+    "sprites",
     "file",
 ]
 

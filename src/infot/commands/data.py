@@ -26,4 +26,7 @@ def run(arguments: DataArguments) -> int:
     say(f"size: {info.size}\nsource: {info.source}\nlicence: {info.licence}")
     if info.class_names:
         say(f"classes: {', '.join(info.class_names)}")
+    if info.factors is not None:
+        pairs = zip(info.factors.names, info.factors.sizes, strict=True)
+        say(f"factors: {', '.join(f'{name} {size}' for name, size in pairs)}\nsymmetry: {info.symmetry}")
     return 0

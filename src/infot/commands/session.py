@@ -13,7 +13,7 @@ from infot.build import build_dataset, build_latents, build_nets, build_objectiv
 from infot.commands.devices import find_device
 from infot.config import RunConfig
 from infot.config_checks import check_config, check_config_with_data
-from infot.data import Dataset
+from infot.data import Dataset, Points
 from infot.errors import NumericalError
 from infot.model import DataShape, TrainedModel
 from infot.models.latents import LatentSpace
@@ -58,10 +58,17 @@ class Session:
         """Whether every step has been done."""
         return self.state.step >= self.schedule.steps
 
-    def training_points(self) -> Tensor:
-        """Return the training data, on the device where it fits."""
+    def training_points(self) -> Points:
+        """Return the training data, on the device where it fits; batches of other data are moved one by one."""
         points = self.dataset.train
-        return points.to(self.state.device) if points.nbytes <= ON_DEVICE_BYTES else points
+        if isinstance(points, Tensor) and points.nbytes <= ON_DEVICE_BYTES:
+            return points.to(self.state.device)
+        return points
+
+    def coder_points(self) -> Tensor:
+        """Return training data for the coder to be solved on: all of a tensor, else a fixed sample."""
+        points = self.training_points()
+        return points if isinstance(points, Tensor) else self.dataset.training_sample().to(self.state.device)
 
 
 def build_session(config: RunConfig) -> Session:
@@ -79,7 +86,7 @@ def build_session(config: RunConfig) -> Session:
         devices=[]
     ):  # initial weights come from torch's own generator: seed it, and put it back
         torch.manual_seed(config.seed)
-        nets = build_nets(config, dataset.shape, dataset.train).to(device)
+        nets = build_nets(config, dataset.shape, dataset.training_sample()).to(device)
     objective = build_objective(config, dataset)
     training = config.training
     state = TrainState.create(
@@ -158,7 +165,7 @@ def evaluate_model(model: TrainedModel, dataset: Dataset, folder: RunFolder) -> 
 def trained_model(session: Session) -> TrainedModel:
     """Return the averaged networks with the coder, solved on the training data with random streams of its own."""
     nets = session.state.ema
-    coder = session.objective.coder(nets, session.training_points(), Streams(session.config.seed))
+    coder = session.objective.coder(nets, session.coder_points(), Streams(session.config.seed))
     return TrainedModel(
         session.config, session.latents, nets, coder, DataShape.of(session.dataset), session.state.step
     )

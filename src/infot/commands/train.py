@@ -75,10 +75,8 @@ def _hint(session: Session) -> str | None:
     config, dataset = session.config, session.dataset
     if config.preset != "custom" or dataset.kind != "images" or config.model.generator != "mlp":
         return None
-    return (
-        "hint: these are images; a preset for images fits them better: infot train mnist5k --data "
-        f"{config.data.path}"
-    )
+    given = f"--data.name {dataset.name}" if config.data.path is None else f"--data {config.data.path}"
+    return f"hint: these are images; a preset for images fits them better: infot train mnist5k {given}"
 
 
 def _try_one_step(session: Session) -> None:

@@ -2,19 +2,46 @@
 
 from dataclasses import dataclass
 from math import prod, sqrt
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import torch
 from scipy.stats import chi2
 from torch import Tensor
 
-__all__ = ["Dataset", "DatasetInfo", "GaussianMixture", "Kind", "Scaling"]
+from infot.data.factors import FactorImages, FactorSpace
+
+__all__ = ["Dataset", "DatasetInfo", "GaussianMixture", "Kind", "Points", "Scaling"]
 
 Kind = Literal["vectors", "images"]
+
+SAMPLE = 4096
+"""Training examples that statistics are taken of where the training part is no tensor."""
 
 TWO_DIMENSIONAL_THREE_SIGMA = (
     0.9888910034617577  # 1 - exp(-4.5): share of a 2-D Gaussian within 3 sigma of its centre
 )
+
+
+class Points(Protocol):
+    """Training examples, indexed by int64 rows: a tensor, or images rendered as they are asked for."""
+
+    @property
+    def shape(self) -> torch.Size:
+        """``(n, *shape)``."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where examples come to be."""
+        ...
+
+    def __len__(self) -> int:
+        """Number of examples."""
+        ...
+
+    def __getitem__(self, rows: Any, /) -> Tensor:
+        """Return the examples at ``rows``, int64 (m,), as float32 (m, *shape)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -31,6 +58,8 @@ class DatasetInfo:
         class_names: Name of each label value, in order; empty without labels.
         variances: Variances along ``axes``, largest first (anisotropic Gaussians only).
         axes: Principal axes, one unit vector for each variance (anisotropic Gaussians only).
+        factors: The factors that the images are made from, where they are known.
+        symmetry: Which different factors give the same image.
     """
 
     name: str
@@ -42,6 +71,8 @@ class DatasetInfo:
     class_names: tuple[str, ...] = ()
     variances: tuple[float, ...] = ()
     axes: tuple[tuple[float, ...], ...] = ()
+    factors: FactorSpace | None = None
+    symmetry: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +185,8 @@ class Dataset:
     Attributes:
         name: Name of the data set.
         kind: ``"vectors"`` or ``"images"``.
-        train: Training examples (n, \\*shape), float32 on the CPU; images (c, h, w) in [0, 1].
+        train: Training examples (n, \\*shape), float32 on the CPU; images (c, h, w) in [0, 1]. A tensor, or what
+            stands in for one too large to hold.
         test: Held-out examples of the same shape.
         train_labels: Class of each training example, int64 in 0..k-1, or ``None``; for evaluation alone.
         test_labels: Class of each held-out example, or ``None``.
@@ -162,11 +194,13 @@ class Dataset:
         mixture: The law the data was drawn from, where it is a Gaussian mixture.
         feature_names: Column names of a table; empty otherwise.
         scaling: How the columns of a table were scaled; ``None`` where they were not.
+        factors: What renders the images from their factors, where these are known.
+        test_factors: Factors of the held-out images, int64 (n, K), or ``None``.
     """
 
     name: str
     kind: Kind
-    train: Tensor
+    train: Points
     test: Tensor
     train_labels: Tensor | None
     test_labels: Tensor | None
@@ -174,6 +208,17 @@ class Dataset:
     mixture: GaussianMixture | None = None
     feature_names: tuple[str, ...] = ()
     scaling: Scaling | None = None
+    factors: FactorImages | None = None
+    test_factors: Tensor | None = None
+
+    def training_sample(self) -> Tensor:
+        """Return what statistics of the training part are taken of: all of a tensor, else its first 4096 examples.
+
+        Training parts that are no tensor come in random order, fixed with the data set.
+        """
+        if isinstance(self.train, Tensor):
+            return self.train
+        return self.train[torch.arange(min(SAMPLE, len(self.train)))]
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.linalg import LinAlgError  # pyright: ignore[reportAttributeAccessIssue]
 
+from infot.data import Points
 from infot.errors import NumericalError, ProblemError
 from infot.objectives.base import Batch, Objective
 from infot.training.guard import FiniteGuard
@@ -43,7 +44,7 @@ class Callback(ABC):
 def fit(
     state: TrainState,
     objective: Objective,
-    data: Tensor,
+    data: Points,
     *,
     schedule: Schedule,
     callbacks: Sequence[Callback] = (),
@@ -53,7 +54,7 @@ def fit(
     Args:
         state: Where training stands; a fresh one or one restored from a checkpoint.
         objective: The players and their loss.
-        data: Training points, shape ``(n, *shape)``.
+        data: Training points, shape ``(n, *shape)``: a tensor, or what renders them batch by batch.
         schedule: Steps, learning rate and averaging.
         callbacks: Watchers, called in this order.
 
