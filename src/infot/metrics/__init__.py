@@ -22,14 +22,26 @@ from infot.metrics.coverage import (
     w2_data_metric,
     w2_metric,
 )
+from infot.metrics.disentanglement import (
+    Coded,
+    FreshGroups,
+    PooledGroups,
+    dci,
+    factor_information,
+    factor_vae,
+    mig,
+)
 from infot.metrics.noise import noise_nmi, noise_nmi_metric
 from infot.metrics.plan import code_frequencies, plan_information, plan_information_metric
 from infot.metrics.reconstruction import reconstruction_metric
 
 __all__ = [
     "Axes",
+    "Coded",
     "Coverage",
+    "FreshGroups",
     "Metric",
+    "PooledGroups",
     "accuracy",
     "ari",
     "axes_metrics",
@@ -40,8 +52,12 @@ __all__ = [
     "contingency",
     "cover",
     "coverage_metrics",
+    "dci",
+    "factor_information",
+    "factor_vae",
     "linear_response",
     "match",
+    "mig",
     "nearest_modes",
     "nmi",
     "noise_nmi",
