@@ -2,10 +2,19 @@ import dataclasses
 
 import pytest
 
+from infot.config import LatentConfig
 from infot.config_checks import check_config
 from infot.config_file import config_from_plain, config_to_plain
 from infot.errors import ConfigError
-from infot.methods import METHODS, WITH_CRITIC, is_image_config, with_method
+from infot.methods import (
+    AUTOENCODERS,
+    CONTINUOUS,
+    HOLD_PLANS,
+    METHODS,
+    WITH_CRITIC,
+    is_image_config,
+    with_method,
+)
 from infot.presets import PRESETS
 
 
@@ -16,11 +25,9 @@ def test_every_method_can_be_put_in_place_of_every_presets(method: str, preset: 
     config = with_method(base, method)
     check_config(config)
     assert config.objective.method == method
-    assert (config.data, config.seed, config.latent.categorical) == (
-        base.data,
-        base.seed,
-        base.latent.categorical,
-    )
+    assert (config.data, config.seed) == (base.data, base.seed)
+    code = () if method in CONTINUOUS else base.latent.categorical
+    assert config.latent.categorical == code
     assert config.training.steps == base.training.steps
     assert (config.model.width, config.model.depth) == (base.model.width, base.model.depth)
     assert is_image_config(config) == is_image_config(base)
@@ -52,6 +59,15 @@ def test_published_settings_are_those_of_the_papers() -> None:
     assert (ot_gan.objective.epsilon[0], ot_gan.critic.generator_steps) == (1 / 500, 3)
 
 
+@pytest.mark.parametrize("method", AUTOENCODERS)
+def test_autoencoders_have_ten_normal_codes_and_no_noise(method: str) -> None:
+    config = with_method(PRESETS["digits"], method)
+    assert config.latent == LatentConfig(normal=10, noise=0)
+    assert (config.training.learning_rate, config.training.final_learning_rate) == (1e-4, 1e-4)
+    assert (config.training.batch_size, config.training.adam_betas) == (64, (0.9, 0.999))
+    assert config.objective.beta == {"beta-vae": 4.0}[method]
+
+
 def test_an_unknown_method_is_refused() -> None:
     with pytest.raises(
         ConfigError, match=r"objective\.method: there is no 'gan'; known: structured, sinkhorn"
@@ -59,8 +75,10 @@ def test_an_unknown_method_is_refused() -> None:
         with_method(PRESETS["ring8"], "gan")
 
 
-def test_methods_with_a_critic_are_methods() -> None:
-    assert set(WITH_CRITIC) < METHODS.keys()
+def test_the_kinds_of_methods_are_methods() -> None:
+    assert set(HOLD_PLANS) | set(WITH_CRITIC) | set(AUTOENCODERS) == METHODS.keys()
+    assert len(METHODS) == len(HOLD_PLANS) + len(WITH_CRITIC) + len(AUTOENCODERS)
+    assert set(CONTINUOUS) < METHODS.keys()
 
 
 @pytest.mark.parametrize("method", METHODS)

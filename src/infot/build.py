@@ -10,16 +10,20 @@ from infot import data, ot
 from infot.config import ModelConfig, ObjectiveConfig, RunConfig
 from infot.data import Dataset
 from infot.errors import CheckpointError, ConfigError
-from infot.methods import WITH_CRITIC
+from infot.methods import AUTOENCODERS, WITH_CRITIC
+from infot.models.code_encoder import CodeEncoder
 from infot.models.convolutional import ConvolutionalGenerator
 from infot.models.critics import Critic, FeatureCritic, RecognitionCritic, Trunk
 from infot.models.deformable import DeformableGenerator, deformation_names, deformation_onsets
 from infot.models.encoders import NoiseEncoder
 from infot.models.generators import LinearGenerator, MLPGenerator
-from infot.models.latents import Block, Categorical, LatentSpace, Normal, Uniform
+from infot.models.latents import Block, Categorical, Empty, LatentSpace, Normal, Uniform
 from infot.objectives.base import Coder, Objective
+from infot.objectives.beta_vae import BetaVAE
+from infot.objectives.encoder_coder import EncoderCoder
 from infot.objectives.infogan import InfoGAN
 from infot.objectives.latent_batch import LatentGrid
+from infot.objectives.likelihoods import Bernoulli, Gaussian, Likelihood
 from infot.objectives.nonsaturating import NonSaturating
 from infot.objectives.ot_gan import OTGAN
 from infot.objectives.primal import PrimalCoder, PrimalPlan
@@ -33,6 +37,7 @@ from infot.objectives.wasserstein import WassersteinGP
 __all__ = ["build_coder", "build_dataset", "build_latents", "build_nets", "build_objective"]
 
 _DEFAULT_NOISE = 2
+_RESIDUAL = 0.1  # standard deviation of data about what autoencoders reconstruct, as a share of their spread
 
 
 def build_dataset(config: RunConfig) -> Dataset:
@@ -58,12 +63,13 @@ def build_latents(config: RunConfig, shape: tuple[int, ...]) -> LatentSpace:
     latent = config.latent
     code: list[Block] = [Categorical(n) for n in latent.categorical]
     code += [Uniform(1)] * latent.uniform + [Normal(1)] * latent.normal
-    return LatentSpace(tuple(code), Normal(_noise_dim(config, shape)))
+    noise_dim = _noise_dim(config, shape)
+    return LatentSpace(tuple(code), Normal(noise_dim) if noise_dim else Empty())
 
 
 def _noise_dim(config: RunConfig, shape: tuple[int, ...]) -> int:
     if config.model.generator != "deformable":
-        return config.latent.noise or _DEFAULT_NOISE
+        return _DEFAULT_NOISE if config.latent.noise is None else config.latent.noise
     n = len(deformation_names(shape[0], config.model.displacement_grid))
     if config.latent.noise not in (None, n):
         raise ConfigError(
@@ -92,6 +98,8 @@ def build_nets(config: RunConfig, shape: tuple[int, ...], points: Tensor | None 
         nets["encoder"] = NoiseEncoder(
             shape, n_codes=latents.n_codes, noise_dim=latents.noise_dim, width=config.model.width
         )
+    if config.objective.method in AUTOENCODERS:
+        nets["encoder"] = CodeEncoder(_trunk(config, shape, points), code_dim=latents.code_dim)
     if config.objective.method in WITH_CRITIC:
         nets["critic"] = _critic(config, latents, shape, points)
     return nets
@@ -100,14 +108,7 @@ def build_nets(config: RunConfig, shape: tuple[int, ...], points: Tensor | None 
 def _critic(
     config: RunConfig, latents: LatentSpace, shape: tuple[int, ...], points: Tensor | None
 ) -> nn.Module:
-    trunk = Trunk(
-        shape,
-        width=config.model.width,
-        depth=config.model.depth,
-        pack=config.critic.pack,
-        centre=_centre(points),
-        spread=_spread(points),
-    )
+    trunk = _trunk(config, shape, points, pack=config.critic.pack)
     match config.objective.method:
         case "infogan":
             return RecognitionCritic(trunk, code_dim=latents.code_dim)
@@ -115,6 +116,17 @@ def _critic(
             return FeatureCritic(trunk, features=config.critic.features)
         case _:
             return Critic(trunk)
+
+
+def _trunk(config: RunConfig, shape: tuple[int, ...], points: Tensor | None, *, pack: int = 1) -> Trunk:
+    return Trunk(
+        shape,
+        width=config.model.width,
+        depth=config.model.depth,
+        pack=pack,
+        centre=_centre(points),
+        spread=_spread(points),
+    )
 
 
 def _centre(points: Tensor | None) -> Tensor | None:
@@ -158,6 +170,8 @@ def build_objective(config: RunConfig, dataset: Dataset) -> Objective:
     latents = build_latents(config, dataset.shape)
     if wanted.method in WITH_CRITIC:
         return _adversarial(config, latents)
+    if wanted.method in AUTOENCODERS:
+        return _autoencoder(config, latents, dataset)
     scale = 1.0 if wanted.absolute_epsilon else mean_cost(dataset.training_sample())
     if wanted.plan == "primal":
         return _primal_plan(config, latents, scale, dataset.shape)
@@ -195,6 +209,17 @@ def _adversarial(config: RunConfig, latents: LatentSpace) -> Objective:
             return OTGAN(latents, **solves, **game)
         case _:
             return NonSaturating(latents, **game)
+
+
+def _autoencoder(config: RunConfig, latents: LatentSpace, dataset: Dataset) -> Objective:
+    wanted, likelihood = config.objective, _likelihood(config.model, dataset.training_sample())
+    return BetaVAE(latents, likelihood=likelihood, beta=wanted.beta)
+
+
+def _likelihood(model: ModelConfig, points: Tensor) -> Likelihood:
+    if model.generator == "convolutional":
+        return Bernoulli()
+    return Gaussian(_RESIDUAL * _spread(points))
 
 
 def _primal_plan(config: RunConfig, latents: LatentSpace, scale: float, shape: tuple[int, ...]) -> Objective:
@@ -241,6 +266,8 @@ def build_coder(config: RunConfig, nets: nn.ModuleDict, tensors: Mapping[str, Te
             return RecognitionCoder(
                 nets["critic"], code_values=tensors["code_values"], categorical=tensors["categorical"]
             )
+        if config.objective.method in AUTOENCODERS:
+            return EncoderCoder(nets["encoder"], code_dim=tensors["code_values"].shape[1])
         if config.objective.plan == "sample":
             return SampleCoder(**tensors)
         coder = PrimalCoder(

@@ -50,7 +50,8 @@ class LatentConfig:
     ordered: bool = False
     """Treat the code blocks as ordered: the first one gets the cheapest information (method: ordered blocks)."""
     noise: int | None = None
-    """Number of noise dimensions, standard normal; unset: 2, or as many as a deformable generator has deformations."""
+    """Number of noise dimensions, standard normal; unset: 2, or as many as a deformable generator has deformations; 0
+    for autoencoders, whose latent is all code."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +75,17 @@ class ObjectiveConfig:
     """The loss. Regularisation is relative to the mean cost between two data points unless `absolute_epsilon`."""
 
     method: Literal[
-        "structured", "sinkhorn", "nonsaturating", "wgan-gp", "infogan", "sinkhorn-gan", "ot-gan"
+        "structured",
+        "sinkhorn",
+        "nonsaturating",
+        "wgan-gp",
+        "infogan",
+        "sinkhorn-gan",
+        "ot-gan",
+        "beta-vae",
     ] = "structured"
     """structured: the informative OT GAN. For comparison: sinkhorn (the plain Sinkhorn divergence), nonsaturating (GAN,
-    PacGAN with critic.pack), wgan-gp, infogan, sinkhorn-gan and ot-gan (transport under a learned cost)."""
+    PacGAN with critic.pack), wgan-gp, infogan, sinkhorn-gan and ot-gan (transport under a learned cost), beta-vae."""
     plan: Literal["sample", "primal"] = "sample"
     """How the transport plan is held: on samples (vectors, tables) or by an encoder (images)."""
     epsilon: tuple[float, float] = (0.1, 0.001)
@@ -97,6 +105,8 @@ class ObjectiveConfig:
     """Share of the schedule between which `relaxation` falls from its start to its end."""
     deformation_onset: float = 0.3
     """Share of the schedule at which thickness and displacement join the affine deformations (deformable generator)."""
+    beta: float = 4.0
+    """Price of a nat through the code, where a nat of reconstruction costs 1 (beta-vae)."""
     noise_per_code: int = 32
     """Noise draws for each code value in a latent batch (sample plan)."""
     codes_per_batch: int = 24

@@ -13,6 +13,7 @@ from infot.config import (
     TrainingConfig,
 )
 from infot.errors import ConfigError
+from infot.methods import AUTOENCODERS, HOLD_PLANS
 
 __all__ = ["PATH_DATA", "check_config", "check_config_with_data"]
 
@@ -30,7 +31,7 @@ def check_config(config: RunConfig) -> None:
     problems = (
         *_data(config.data),
         *_latent(config.latent, config.objective),
-        *_model(config.model),
+        *_model(config.model, config.objective),
         *_objective(config.objective),
         *_critic(config),
         *_training(config.training),
@@ -83,8 +84,15 @@ def _latent(latent: LatentConfig, objective: ObjectiveConfig) -> Iterator[str]:
     for name in ("uniform", "normal"):
         if getattr(latent, name) < 0:
             yield _at_least(f"latent.{name}", getattr(latent, name), 0)
-    if latent.noise is not None and latent.noise < 1:
-        yield _at_least("latent.noise", latent.noise, 1)
+    if latent.noise is not None and latent.noise < 0:
+        yield _at_least("latent.noise", latent.noise, 0)
+    if latent.noise == 0 and objective.method in HOLD_PLANS:
+        yield f"latent.noise: the method {objective.method} couples data with draws of the noise: expected at least 1"
+    if objective.method in AUTOENCODERS and (latent.categorical or latent.uniform or latent.noise != 0):
+        yield (
+            f"latent: the method {objective.method} has a normal code and nothing else; use --latent.normal with "
+            "--latent.noise 0, and no other blocks"
+        )
     if not latent.categorical and latent.uniform <= 0 and latent.normal <= 0:
         yield "latent: the code is empty; give one, for instance --latent.categorical 10"
     if latent.ordered and len(latent.categorical) + latent.uniform + latent.normal < 2:
@@ -96,7 +104,12 @@ def _latent(latent: LatentConfig, objective: ObjectiveConfig) -> Iterator[str]:
         )
 
 
-def _model(model: ModelConfig) -> Iterator[str]:
+def _model(model: ModelConfig, objective: ObjectiveConfig) -> Iterator[str]:
+    if objective.method in AUTOENCODERS and model.generator == "deformable":
+        yield (
+            f"model.generator: a deformable generator has noise, which the method {objective.method} has not; use "
+            "--model.generator convolutional"
+        )
     if model.width < 2:
         yield _at_least("model.width", model.width, 2)
     if model.depth < 1:
@@ -123,6 +136,8 @@ def _objective(objective: ObjectiveConfig) -> Iterator[str]:
         )
     if objective.plan == "primal" and objective.method != "structured":
         yield f"objective.plan: the method {objective.method} knows no primal plan; use --objective.plan sample"
+    if not 0 <= objective.beta < math.inf:
+        yield f"objective.beta: expected 0 or more, got {objective.beta}"
     for name in ("anneal", "loosen", "self_structure"):
         begin, finish = getattr(objective, name)
         if not 0 <= begin <= finish <= 1:

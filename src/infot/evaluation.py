@@ -207,6 +207,8 @@ def _mixture(
         codes = samples.code_index(model.latents)
         table = contingency(codes, modes, n_codes=n_codes, n_labels=len(mixture.centres))
         metrics |= code_metrics(table)
+    if model.latents.noise_dim == 0:
+        return metrics, table
     many = _stratified(model, NOISE_SAMPLES, streams)
     modes, _ = nearest_modes(many.points, mixture.centres)
     metrics["noise_nmi"] = noise_nmi_metric(many.noise, modes)
@@ -218,7 +220,9 @@ def _axes(model: Model, dataset: Dataset, streams: Streams) -> dict[str, Metric]
         return {}
     samples = _stratified(model, NOISE_SAMPLES, streams)
     axes, variances = np.array(dataset.info.axes), np.array(dataset.info.variances)
-    found = read_axes(samples.code, samples.noise, samples.points, axes=axes, variances=variances)
+    still = torch.zeros(NOISE_SAMPLES, 1)
+    noise = samples.noise if model.latents.noise_dim else still
+    found = read_axes(samples.code, noise, samples.points, axes=axes, variances=variances)
     return axes_metrics(found, NOISE_SAMPLES)
 
 
@@ -250,8 +254,9 @@ def _protocol(model: Model, dataset: Dataset, codes: Codes | None, seed: int) ->
             "samples": COVERAGE_SAMPLES,
             "high_quality": "within the radius that holds 98.89 % of a true mode (3 sigma in two dimensions)",
             "w2": f"exact, {W2_SAMPLES} samples with stratified codes against stratified modes",
-            "noise_nmi": f"{NOISE_SAMPLES} samples, corrected for chance",
         }
+        if model.latents.noise_dim:
+            protocol["noise_nmi"] = f"{NOISE_SAMPLES} samples, corrected for chance"
     else:
         protocol["name"] = "axes" if dataset.info.axes else dataset.kind
     if codes is not None:

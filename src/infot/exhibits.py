@@ -9,7 +9,7 @@ from torch import Tensor
 
 from infot.data import Dataset
 from infot.errors import NumericalError
-from infot.models.latents import Block, Categorical, LatentSpace, Uniform
+from infot.models.latents import Block, Categorical, Empty, LatentSpace, Uniform
 from infot.objectives.base import Partners
 from infot.random import Streams
 
@@ -155,7 +155,8 @@ def exhibits(
 
 def _image_samples(model: Model, streams: Streams) -> dict[str, Tensor]:
     rows = _row_codes(model.latents)
-    noise = model.latents.sample_noise(SAMPLES_PER_CODE, streams("evaluation/noise"))
+    n = SAMPLES_PER_CODE if model.latents.noise_dim else 1  # without noise a code has one image
+    noise = model.latents.sample_noise(n, streams("evaluation/noise"))
     images = generate(model, rows.repeat_interleave(len(noise), dim=0), noise.repeat(len(rows), 1))
     templates = generate(model, rows, _mean_noise(model.latents, len(rows)))
     return {"samples": images.unflatten(0, (len(rows), len(noise))), "templates": templates}
@@ -201,7 +202,7 @@ def _plan(model: Model, dataset: Dataset, streams: Streams) -> dict[str, Tensor]
 
 def _traversals(model: Model, dataset: Dataset) -> dict[str, Tensor]:
     latents = model.latents
-    if isinstance(latents.noise, Categorical):
+    if isinstance(latents.noise, Categorical | Empty):
         return {}
     codes = _row_codes(latents)[: 1 if dataset.kind == "images" else MAX_ROWS]
     values = _sweep_values(latents.noise)

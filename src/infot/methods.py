@@ -2,19 +2,40 @@
 
 A preset says what is trained on what; :func:`with_method` puts another method in the place of its own. What belongs to
 the comparison stays as the preset has it: data, latent code, width and depth of the networks, number of steps. What
-belongs to the method comes from its paper: optimiser, batch, critic, penalties.
+belongs to the method comes from its paper: optimiser, batch, critic, penalties; and the latent where the method is
+nothing without its own.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
 
-from infot.config import CriticConfig, RunConfig
+from infot.config import CriticConfig, LatentConfig, RunConfig
 from infot.errors import ConfigError
 
-__all__ = ["METHODS", "WITH_CRITIC", "is_image_config", "with_method"]
+__all__ = [
+    "AUTOENCODERS",
+    "CONTINUOUS",
+    "HOLD_PLANS",
+    "METHODS",
+    "WITH_CRITIC",
+    "is_image_config",
+    "with_method",
+]
+
+HOLD_PLANS = ("structured", "sinkhorn")
+"""Methods that hold a plan between code and data."""
 
 WITH_CRITIC = ("nonsaturating", "wgan-gp", "infogan", "sinkhorn-gan", "ot-gan")
 """Methods that train a critic beside the generator; they hold no plan between code and data."""
+
+AUTOENCODERS = ("beta-vae",)
+"""Methods that train an encoder of the code beside the generator; their latent is all code and normal."""
+
+CONTINUOUS = AUTOENCODERS
+"""Methods with a continuous code of their own, whatever the preset's; they are compared by what it says of factors."""
+
+AUTOENCODER_CODE = 10
+"""Dimensions of an autoencoder's code in the papers on disentanglement."""
 
 IMAGE_NOISE = 62
 """Noise dimensions of generators of images: InfoGAN's on MNIST."""
@@ -96,6 +117,14 @@ def _ot_gan(config: RunConfig) -> RunConfig:
     return replace(config, objective=objective, critic=CriticConfig(generator_steps=3, features=256))
 
 
+def _beta_vae(config: RunConfig) -> RunConfig:
+    """Settings of the study of arXiv 1811.12359 (github.com/google-research/disentanglement_lib) at one of its prices.
+
+    The paper's own (Adagrad on fully connected networks, ICLR 2017) belong to other networks.
+    """
+    return _autoencoder(config, beta=4.0)
+
+
 METHODS: dict[str, Callable[[RunConfig], RunConfig]] = {
     "structured": _structured,
     "sinkhorn": _sinkhorn,
@@ -104,6 +133,7 @@ METHODS: dict[str, Callable[[RunConfig], RunConfig]] = {
     "infogan": _infogan,
     "sinkhorn-gan": _sinkhorn_gan,
     "ot-gan": _ot_gan,
+    "beta-vae": _beta_vae,
 }
 """What each method changes in a configuration."""
 
@@ -123,6 +153,13 @@ def _general_generator(config: RunConfig) -> RunConfig:
         model=replace(config.model, generator="convolutional"),
         latent=replace(config.latent, noise=IMAGE_NOISE),
     )
+
+
+def _autoencoder(config: RunConfig, *, beta: float) -> RunConfig:
+    """Give the method a normal code and no noise, and the optimiser that papers on disentanglement share."""
+    config = _optimised(_general_generator(config), rate=1e-4, betas=(0.9, 0.999), batch=64)
+    latent = LatentConfig(normal=AUTOENCODER_CODE, noise=0)
+    return replace(config, latent=latent, objective=replace(config.objective, beta=beta))
 
 
 def _optimised(

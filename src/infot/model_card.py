@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 
 from infot.config import RunConfig
-from infot.methods import WITH_CRITIC
+from infot.methods import HOLD_PLANS
 
 __all__ = ["model_card"]
 
@@ -21,7 +21,7 @@ def _told(config: RunConfig) -> str:
 def _method(config: RunConfig) -> str:
     objective = config.objective
     return (
-        objective.method if objective.method in WITH_CRITIC else f"{objective.method}, {objective.plan} plan"
+        f"{objective.method}, {objective.plan} plan" if objective.method in HOLD_PLANS else objective.method
     )
 
 
@@ -52,7 +52,7 @@ Made by infot {version("infot")}{_told(config)}.
 |---|---|
 | data | {config.data.name}, shape {" x ".join(map(str, shape))} |
 | code | {", ".join(blocks)} |
-| noise | {noise_dim} normal |
+| noise | {f"{noise_dim} normal" if noise_dim else "none"} |
 | generator | {config.model.generator} |
 | method | {_method(config)} |
 | training | {steps} steps of {config.training.batch_size}, seed {config.seed} |

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from infot.config import RunConfig
 from infot.config_file import nearest, preset_config
 from infot.errors import ConfigError
-from infot.methods import METHODS, with_method
+from infot.methods import CONTINUOUS, METHODS, with_method
 from infot.presets import PRESETS
 
 __all__ = ["SUITES", "Contestant", "Suite", "find_suite"]
@@ -124,7 +124,7 @@ def _deformable(config: RunConfig) -> RunConfig:
     )
 
 
-_PLAIN = tuple(Contestant(method, method) for method in METHODS)
+_PLAIN = tuple(Contestant(method, method) for method in METHODS if method not in CONTINUOUS)
 _PACGAN = tuple(Contestant(f"pacgan{pack}", "nonsaturating", _packed(pack)) for pack in (2, 4))
 _LONGER = (
     Contestant("nonsaturating-long", "nonsaturating", _longer),

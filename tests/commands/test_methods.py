@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from infot.methods import METHODS
+from infot.methods import AUTOENCODERS, CONTINUOUS, METHODS
 from infot.model import load
 
 from .conftest import Invoke
 
 SMALL = ["--training.batch-size", 32, "--steps", 3, "--model.width", 8, "--device", "cpu"]
-READS_CODES = ("structured", "sinkhorn", "infogan")
-
+NAMES_CLASSES = ("structured", "sinkhorn", "infogan")  # a code that can be held against labels
+READS_CODES = (*NAMES_CLASSES, *CONTINUOUS)
 
 OTHERS = [name for name in METHODS if name != "structured"]
 
@@ -31,7 +31,8 @@ def results(run: Path, method: str) -> dict[str, object]:
 @pytest.mark.parametrize("method", OTHERS)
 def test_a_method_trains_on_vectors(tmp_path: Path, infot: Invoke, points: Path, method: str) -> None:
     run = tmp_path / "run"
-    options = ["--data", points, "--latent.categorical", 3, *SMALL]
+    code = [] if method in CONTINUOUS else ["--latent.categorical", 3]
+    options = ["--data", points, *code, *SMALL]
     assert infot("train", "custom", "--method", method, *options, "--run", run) == 0
     assert "w2" in results(run, method)
     assert infot("sample", run, "--n", 4, "--out", tmp_path / "x.npz") == 0
@@ -44,7 +45,7 @@ def test_a_method_trains_on_vectors(tmp_path: Path, infot: Invoke, points: Path,
 def test_a_method_trains_on_images(tmp_path: Path, infot: Invoke, method: str) -> None:
     run = tmp_path / "run"
     assert infot("train", "digits", "--method", method, *SMALL, "--run", run) == 0
-    assert ("accuracy" in results(run, method)) == (method in READS_CODES)
+    assert ("accuracy" in results(run, method)) == (method in NAMES_CLASSES)
     assert infot("sample", run, "--n", 4, "--out", tmp_path / "x.png") == 0
     assert infot("report", run) == 0
 
@@ -61,3 +62,32 @@ def test_a_reloaded_recognition_network_reads_the_same_codes(tmp_path: Path, inf
     assert found.posterior.shape == (5, 10) and found.mean.shape == (5, 11)
     assert all((a == b).all() for a, b in zip(found, again, strict=True))
     assert model.route == "the recognition network" and not model.holds_plan
+
+
+@pytest.mark.parametrize("method", AUTOENCODERS)
+def test_a_reloaded_encoder_reads_the_same_codes(tmp_path: Path, infot: Invoke, method: str) -> None:
+    run = tmp_path / "run"
+    assert infot("train", "digits", "--method", method, *SMALL, "--latent.normal", 3, "--run", run) == 0
+    model = load(run)
+    x = model.sample(5)
+    found, again = model.encode(x), load(run).encode(x)
+    assert found.mean.shape == (5, 3) and len(found.mean.unique(dim=0)) == 5
+    assert all((a == b).all() for a, b in zip(found, again, strict=True))
+    assert model.route == "the encoder" and not model.holds_plan
+    assert "| noise | none |" in (run / "model" / "README.md").read_text()
+
+
+def test_an_autoencoder_takes_no_other_latent_and_no_deformable_generator(
+    tmp_path: Path, infot: Invoke, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = ["train", "digits", "--method", "beta-vae", *SMALL, "--run", tmp_path / "run"]
+    assert infot(*base, "--latent.categorical", 3) == 2
+    assert "latent: the method beta-vae has a normal code and nothing else" in capsys.readouterr().err
+    assert infot(*base, "--model.generator", "deformable") == 2
+    assert "model.generator: a deformable generator has noise" in capsys.readouterr().err
+
+
+def test_axes_are_measured_of_a_latent_without_noise(tmp_path: Path, infot: Invoke) -> None:
+    run = tmp_path / "run"
+    assert infot("train", "anisotropic3", "--method", "beta-vae", *SMALL, "--run", run) == 0
+    assert "code_axis_cosine" in json.loads((run / "evaluation.json").read_text())["metrics"]

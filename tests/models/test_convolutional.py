@@ -14,7 +14,9 @@ def seeded_weights():
         yield
 
 
-@pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 9, 21), (1, 100, 64)])
+@pytest.mark.parametrize(
+    "shape", [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 9, 21), (1, 64, 64), (3, 64, 64), (1, 100, 64)]
+)
 def test_makes_images_of_any_size(shape):
     generator = ConvolutionalGenerator(3, 2, shape, width=4)
     images = generator(torch.eye(3), torch.zeros(3, 2)).detach()
@@ -29,6 +31,12 @@ def test_needs_no_noise():
         8,
         8,
     )
+
+
+def test_an_image_is_the_sigmoid_of_its_logits():
+    generator = ConvolutionalGenerator(3, 2, (3, 64, 64), width=4)
+    latent = torch.eye(3), torch.randn(3, 2, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(generator(*latent), generator.logits(*latent).sigmoid())
 
 
 def test_code_and_noise_both_matter():

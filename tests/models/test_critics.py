@@ -4,7 +4,7 @@ import torch
 from infot.errors import ConfigError
 from infot.models.critics import Critic, FeatureCritic, RecognitionCritic, Trunk
 
-SHAPES = [(2,), (1, 8, 8), (3, 9, 14), (1, 28, 28), (3, 32, 32)]
+SHAPES = [(2,), (1, 8, 8), (3, 9, 14), (1, 28, 28), (3, 32, 32), (1, 64, 64), (3, 64, 64)]
 BODY = {"width": 8, "depth": 2}
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from infot.errors import ConfigError
-from infot.models.latents import Categorical, LatentSpace, Normal, Uniform
+from infot.models.latents import Categorical, Empty, LatentSpace, Normal, Uniform
 
 BLOCKS = [Categorical(5), Categorical(3, (0.5, 0.3, 0.2)), Uniform(2), Normal(3)]
 
@@ -93,3 +93,10 @@ def test_latents_of_a_space_have_the_widths_it_states():
 def test_impossible_latents_are_refused(make, message):
     with pytest.raises(ConfigError, match=message):
         make()
+
+
+def test_a_latent_can_be_all_code():
+    space = LatentSpace((Normal(2),), Empty())
+    code, noise = space.sample(5, rng())
+    assert space.noise_dim == 0 and code.shape == (5, 2) and noise.shape == (5, 0)
+    assert space.stratified(5, rng()).noise.shape == (5, 0)

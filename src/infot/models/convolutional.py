@@ -62,10 +62,14 @@ class ConvolutionalGenerator(nn.Module):
         Returns:
             Images in [0, 1], shape ``(n, *shape)``.
         """
+        return torch.sigmoid(self.logits(code, noise))
+
+    def logits(self, code: Tensor, noise: Tensor) -> Tensor:
+        """Return the log-odds of the pixels, whose sigmoid is the image, shape ``(n, *shape)``."""
         features = self.project(torch.cat([code, noise], dim=1)).relu().view(-1, *self._first)
         for size, stage in zip(self._sizes, self.stages, strict=True):
             features = stage(interpolate(features, size=size, mode="nearest"))
-        return torch.sigmoid(self.paint(features))
+        return self.paint(features)
 
 
 def _stage(inputs: int, outputs: int) -> nn.Module:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from infot.errors import ConfigError
 
-__all__ = ["Block", "Categorical", "Latent", "LatentSpace", "Normal", "Uniform"]
+__all__ = ["Block", "Categorical", "Empty", "Latent", "LatentSpace", "Normal", "Uniform"]
 
 
 class Block(ABC):
@@ -120,6 +120,18 @@ class Normal(Block):
         return torch.special.ndtri(uniform).float()
 
 
+@dataclass(frozen=True)
+class Empty(Block):
+    """No coordinates: the noise of a model whose latent is all code."""
+
+    @property
+    def dim(self) -> int:
+        return 0
+
+    def quantile(self, uniform: Tensor) -> Tensor:
+        return uniform.float()
+
+
 def _check_size(kind: str, size: int) -> None:
     if size < 1:
         raise ConfigError(f"a {kind} block needs at least 1 dimension, got {size}")
@@ -148,7 +160,7 @@ class LatentSpace:
 
     Args:
         code: Informative blocks, at least one.
-        noise: Nuisance block.
+        noise: Nuisance block; :class:`Empty` for none.
 
     Example:
         >>> space = LatentSpace(code=(Categorical(3), Uniform(1)), noise=Normal(2))

@@ -41,6 +41,11 @@ READ = Chart(
     "Nats of the code that the recognition network reads off generated data: a lower bound of what they hold.",
     zero=True,
 )
+PARTS = Chart(
+    "Parts of the autoencoder's loss",
+    "Nats of a datum that its reconstruction misses, and nats that its code holds.",
+    zero=True,
+)
 SPEED = Chart("Examples per second", "Data points handled each second, all work included.", zero=True)
 COST = Chart("Transport cost", "Mean cost between matched points, in units of the ground cost.", zero=True)
 SOLVER = Chart("Solver steps", "Iterations that each plan took.", zero=True)
@@ -51,6 +56,7 @@ RUN_CHARTS: tuple[tuple[Chart, dict[str, str]], ...] = (
     (INFORMATION, {"plan_information": "code, I(c;x)", "noise_information": "noise, I(e;x|c)"}),
     (PLAYERS, {"critic_loss": "critic", "generator_loss": "generator"}),
     (READ, {"code_information": "categorical code", "continuous_code_information": "continuous code"}),
+    (PARTS, {"reconstruction": "reconstruction", "code_divergence": "code, KL"}),
     (PRICES, {"epsilon": "ε", "epsilon_code": "ε_c"}),
     (ERROR, {"marginal_error": "marginal error"}),
     (COST, {"transport_cost": "transport cost"}),

@@ -23,7 +23,7 @@ SMALLEST_TILE = 32  # pixels; smaller images are enlarged by a whole factor
 
 
 def latent_grid(latents: LatentSpace, *, seed: int, rows: int = ROWS, columns: int = COLUMNS) -> Latent:
-    """Return latents for a grid: one code a row, the same noise in every row.
+    """Return latents for a grid: one code a row, the same noise in every row; without noise, as many codes.
 
     Args:
         latents: The latent space.
@@ -35,6 +35,8 @@ def latent_grid(latents: LatentSpace, *, seed: int, rows: int = ROWS, columns: i
         Code and noise of ``rows * columns`` latents, row by row.
     """
     streams = Streams(seed)
+    if latents.noise_dim == 0:
+        return latents.sample(rows * columns, streams("grid codes"))
     if latents.n_codes is not None and latents.n_codes <= rows:
         codes = latents.code_values()
     else:
