@@ -15,6 +15,10 @@ NAMES = [
     "mnist5k",
     "mnist",
     "sprites",
+    "sprites-colour",
+    "sprites-noise",
+    "squares",
+    "xyobject",
     "file",
 ]
 

@@ -42,8 +42,15 @@ def test_held_out_images_are_those_of_their_factors(data: Dataset) -> None:
 
 def test_training_images_come_by_rows_and_repeat(data: Dataset) -> None:
     rows = torch.tensor([3, 0, len(data.train) - 1])
-    first, again = data.train[rows], load(data.name, seed=1).train[rows]
-    assert torch.equal(first, again) and first.dtype == torch.float32
+    images = data.train[rows]
+    assert torch.equal(images, data.train[rows]) and images.dtype == torch.float32
+
+
+def test_no_seed_changes_the_split() -> None:
+    first, again, rows = load("xyobject"), load("xyobject", seed=1), torch.tensor([3, 0, 64_999])
+    assert first.test_factors is not None and again.test_factors is not None
+    assert torch.equal(first.test_factors, again.test_factors)
+    assert torch.equal(first.train[rows], again.train[rows])
 
 
 def test_statistics_are_taken_of_the_first_4096(data: Dataset) -> None:
