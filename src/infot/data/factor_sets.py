@@ -21,7 +21,7 @@ __all__ = ["FACTOR_SETS", "load_factor_set"]
 HELD_OUT = 10_000
 SPLIT_SEED = 0  # the splits are part of the benchmarks: no option changes them
 _LICENCE = "none needed: rendered on the spot"
-_DISENT = "disent (Michlo, Klein, James 2022)"
+_DISENT = "disent (Michlo, Klein, James 2022, arXiv:2202.13341)"
 _NONE = "None: no two images are equal."
 _ROTATIONS = (
     "The square looks the same after every 90 degrees, the ellipse after 180, the heart only after 360."
