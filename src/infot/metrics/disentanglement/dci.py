@@ -14,6 +14,7 @@ from infot.metrics.disentanglement.coded import Coded
 
 __all__ = [
     "DCI",
+    "FOREST",
     "Boosting",
     "Forest",
     "Predictor",
@@ -82,6 +83,10 @@ class Forest(Predictor):
         return np.asarray(model.feature_importances_), float(model.score(test.codes, test.factors[:, factor]))
 
 
+FOREST = Forest()
+"""Ten trees of depth eight."""
+
+
 @dataclass(frozen=True)
 class RegressionForest(Predictor):
     """A regression forest for each factor, whose depth is given: the settings of IB-GAN and InfoGAN-CR.
@@ -127,7 +132,7 @@ class DCI:
     importance: Float[np.ndarray, "D K"]
 
 
-def dci(train: Coded, test: Coded, rng: np.random.Generator, *, predictor: Predictor = Forest()) -> DCI:
+def dci(train: Coded, test: Coded, rng: np.random.Generator, *, predictor: Predictor = FOREST) -> DCI:
     """Return disentanglement, completeness and informativeness.
 
     Args:

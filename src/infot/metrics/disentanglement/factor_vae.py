@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from infot.metrics.base import Array, as_array
 from infot.metrics.disentanglement.groups import Groups
 
-__all__ = ["Votes", "factor_vae", "still_dimensions"]
+__all__ = ["VOTES", "Votes", "factor_vae", "still_dimensions"]
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,17 @@ class Votes:
         return self.test or self.train
 
 
+VOTES = Votes()
+"""A thousand groups of 64 each to learn from and to score."""
+
+
 def factor_vae(
     train: Groups,
     test: Groups,
     rng: np.random.Generator,
     *,
     spread: Float[Array, " D"],
-    votes: Votes = Votes(),
+    votes: Votes = VOTES,
     dead_below: float = 0.05,
 ) -> float:
     """Return how well the stillest code dimension tells which factor is fixed.
