@@ -78,6 +78,10 @@ def test_the_custom_preset_needs_a_path() -> None:
         ("critic.features", 0, r"critic\.features: expected at least 1"),
         ("critic.rate", 0.0, r"critic\.rate: expected a positive number"),
         ("critic.clip", -1.0, r"critic\.clip: expected a positive number"),
+        ("critic.contrast", -1.0, r"critic\.contrast: expected 0 or more, got -1"),
+        ("critic.contrast_from", 1.5, r"critic\.contrast_from: expected a share between 0 and 1, got 1\.5"),
+        ("critic.contrast_gap_until", -0.5, r"critic\.contrast_gap_until: expected a share"),
+        ("critic.contrast_gap", 2.0, r"critic\.contrast_gap: expected 0 or more and less than 2, got 2"),
         ("critic.gradient_penalty", -1.0, r"critic\.gradient_penalty: expected 0 or more"),
         ("critic.code_weight", (1.0, -1.0), r"critic\.code_weight: expected two numbers of 0 or more"),
         ("critic.pack", 0, r"critic\.pack: expected at least 1"),
@@ -162,3 +166,12 @@ def test_an_image_generator_needs_images(generator: str) -> None:
         ConfigError, match=f"{generator} makes images, but the data points of ring8 have shape"
     ):
         check_config_with_data(changed("model.generator", generator), shape=(2,), n=10**6)
+
+
+def test_infogan_cr_needs_uniform_codes() -> None:
+    config = with_method(PRESETS["digits"], "infogan-cr")
+    check_config(config)
+    for latent in ({"uniform": 1}, {"categorical": (3,)}, {"normal": 2}):
+        changed_latent = dataclasses.replace(config.latent, **latent)
+        with pytest.raises(ConfigError, match="latent: the method infogan-cr contrasts uniform codes"):
+            check_config(dataclasses.replace(config, latent=changed_latent))

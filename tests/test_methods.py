@@ -59,13 +59,22 @@ def test_published_settings_are_those_of_the_papers() -> None:
     assert (ot_gan.objective.epsilon[0], ot_gan.critic.generator_steps) == (1 / 500, 3)
 
 
+def test_infogan_cr_is_set_as_on_dsprites() -> None:
+    config = with_method(PRESETS["digits"], "infogan-cr")
+    assert config.latent == LatentConfig(uniform=5, noise=5)
+    assert (config.training.learning_rate, config.critic.rate) == (1e-3, 2.0)
+    assert (config.critic.code_weight, config.critic.generator_steps) == ((0.05, 0.05), 2)
+    assert (config.critic.contrast, config.critic.contrast_gap) == (2.0, 0.0)
+    assert config.critic.contrast_from == pytest.approx(25 / 28, abs=1e-3)  # of 28 epochs of 11,520 visits
+
+
 @pytest.mark.parametrize("method", AUTOENCODERS)
 def test_autoencoders_have_ten_normal_codes_and_no_noise(method: str) -> None:
     config = with_method(PRESETS["digits"], method)
     assert config.latent == LatentConfig(normal=10, noise=0)
     assert (config.training.learning_rate, config.training.final_learning_rate) == (1e-4, 1e-4)
     assert (config.training.batch_size, config.training.adam_betas) == (64, (0.9, 0.999))
-    assert config.objective.beta == {"beta-vae": 4.0}[method]
+    assert config.objective.beta == {"beta-vae": 4.0, "factor-vae": 40.0, "beta-tcvae": 6.0}[method]
 
 
 def test_an_unknown_method_is_refused() -> None:
@@ -76,7 +85,7 @@ def test_an_unknown_method_is_refused() -> None:
 
 
 def test_the_kinds_of_methods_are_methods() -> None:
-    assert set(HOLD_PLANS) | set(WITH_CRITIC) | set(AUTOENCODERS) == METHODS.keys()
+    assert {*HOLD_PLANS, *WITH_CRITIC, *AUTOENCODERS} == METHODS.keys()
     assert len(METHODS) == len(HOLD_PLANS) + len(WITH_CRITIC) + len(AUTOENCODERS)
     assert set(CONTINUOUS) < METHODS.keys()
 

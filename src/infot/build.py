@@ -11,6 +11,7 @@ from infot.config import ModelConfig, ObjectiveConfig, RunConfig
 from infot.data import Dataset
 from infot.errors import CheckpointError, ConfigError
 from infot.methods import AUTOENCODERS, WITH_CRITIC
+from infot.models.code_critic import CodeCritic
 from infot.models.code_encoder import CodeEncoder
 from infot.models.convolutional import ConvolutionalGenerator
 from infot.models.critics import Critic, FeatureCritic, RecognitionCritic, Trunk
@@ -19,9 +20,12 @@ from infot.models.encoders import NoiseEncoder
 from infot.models.generators import LinearGenerator, MLPGenerator
 from infot.models.latents import Block, Categorical, Empty, LatentSpace, Normal, Uniform
 from infot.objectives.base import Coder, Objective
+from infot.objectives.beta_tcvae import BetaTCVAE
 from infot.objectives.beta_vae import BetaVAE
 from infot.objectives.encoder_coder import EncoderCoder
+from infot.objectives.factor_vae import FactorVAE
 from infot.objectives.infogan import InfoGAN
+from infot.objectives.infogan_cr import Contrast, InfoGANCR
 from infot.objectives.latent_batch import LatentGrid
 from infot.objectives.likelihoods import Bernoulli, Gaussian, Likelihood
 from infot.objectives.nonsaturating import NonSaturating
@@ -102,6 +106,11 @@ def build_nets(config: RunConfig, shape: tuple[int, ...], points: Tensor | None 
         nets["encoder"] = CodeEncoder(_trunk(config, shape, points), code_dim=latents.code_dim)
     if config.objective.method in WITH_CRITIC:
         nets["critic"] = _critic(config, latents, shape, points)
+    if config.objective.method == "factor-vae":
+        nets["critic"] = CodeCritic(latents.code_dim)
+    if config.objective.method == "infogan-cr":
+        pairs = _trunk(config, shape, points, pack=2)
+        nets["contrast"] = FeatureCritic(pairs, features=latents.code_dim)
     return nets
 
 
@@ -110,7 +119,7 @@ def _critic(
 ) -> nn.Module:
     trunk = _trunk(config, shape, points, pack=config.critic.pack)
     match config.objective.method:
-        case "infogan":
+        case "infogan" | "infogan-cr":
             return RecognitionCritic(trunk, code_dim=latents.code_dim)
         case "sinkhorn-gan" | "ot-gan":
             return FeatureCritic(trunk, features=config.critic.features)
@@ -203,6 +212,11 @@ def _adversarial(config: RunConfig, latents: LatentSpace) -> Objective:
             return WassersteinGP(latents, penalty=critic.gradient_penalty, **game)
         case "infogan":
             return InfoGAN(latents, weights=critic.code_weight, **game)
+        case "infogan-cr":
+            contrast = Contrast(
+                critic.contrast, critic.contrast_from, critic.contrast_gap, critic.contrast_gap_until
+            )
+            return InfoGANCR(latents, contrast=contrast, weights=critic.code_weight, **game)
         case "sinkhorn-gan":
             return SinkhornGAN(latents, clip=critic.clip, **solves, **game)
         case "ot-gan":
@@ -213,7 +227,16 @@ def _adversarial(config: RunConfig, latents: LatentSpace) -> Objective:
 
 def _autoencoder(config: RunConfig, latents: LatentSpace, dataset: Dataset) -> Objective:
     wanted, likelihood = config.objective, _likelihood(config.model, dataset.training_sample())
-    return BetaVAE(latents, likelihood=likelihood, beta=wanted.beta)
+    match wanted.method:
+        case "factor-vae":
+            return FactorVAE(
+                latents, likelihood=likelihood, gamma=wanted.beta, critic_rate=config.critic.rate
+            )
+        case "beta-tcvae":
+            n = len(dataset.train)
+            return BetaTCVAE(latents, likelihood=likelihood, beta=wanted.beta, n_data=n)
+        case _:
+            return BetaVAE(latents, likelihood=likelihood, beta=wanted.beta)
 
 
 def _likelihood(model: ModelConfig, points: Tensor) -> Likelihood:
@@ -262,7 +285,7 @@ def build_coder(config: RunConfig, nets: nn.ModuleDict, tensors: Mapping[str, Te
         CheckpointError: If the tensors are those of another coder.
     """
     try:
-        if config.objective.method == "infogan":
+        if config.objective.method in ("infogan", "infogan-cr"):
             return RecognitionCoder(
                 nets["critic"], code_values=tensors["code_values"], categorical=tensors["categorical"]
             )

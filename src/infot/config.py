@@ -82,10 +82,14 @@ class ObjectiveConfig:
         "infogan",
         "sinkhorn-gan",
         "ot-gan",
+        "infogan-cr",
         "beta-vae",
+        "factor-vae",
+        "beta-tcvae",
     ] = "structured"
     """structured: the informative OT GAN. For comparison: sinkhorn (the plain Sinkhorn divergence), nonsaturating (GAN,
-    PacGAN with critic.pack), wgan-gp, infogan, sinkhorn-gan and ot-gan (transport under a learned cost), beta-vae."""
+    PacGAN with critic.pack), wgan-gp, infogan, sinkhorn-gan and ot-gan (transport under a learned cost); with continuous
+    codes of their own infogan-cr, beta-vae, factor-vae, beta-tcvae."""
     plan: Literal["sample", "primal"] = "sample"
     """How the transport plan is held: on samples (vectors, tables) or by an encoder (images)."""
     epsilon: tuple[float, float] = (0.1, 0.001)
@@ -106,7 +110,8 @@ class ObjectiveConfig:
     deformation_onset: float = 0.3
     """Share of the schedule at which thickness and displacement join the affine deformations (deformable generator)."""
     beta: float = 4.0
-    """Price of a nat through the code, where a nat of reconstruction costs 1 (beta-vae)."""
+    """Price of a nat through the code, where a nat of reconstruction costs 1 (beta-vae); of a nat of the code's total
+    correlation (beta-tcvae; factor-vae, whose authors call it gamma)."""
     noise_per_code: int = 32
     """Noise draws for each code value in a latent batch (sample plan)."""
     codes_per_batch: int = 24
@@ -137,6 +142,14 @@ class CriticConfig:
     """Features between which the learned cost is measured (sinkhorn-gan, ot-gan)."""
     clip: float = 0.01
     """Largest size of a weight of the critic (sinkhorn-gan)."""
+    contrast: float = 2.0
+    """Price of a nat that the contrastive network misses (infogan-cr)."""
+    contrast_from: float = 0.9
+    """Share of the schedule from which the contrast counts (infogan-cr)."""
+    contrast_gap: float = 0.0
+    """How far apart, up to 2, the code coordinates are that a pair does not share, until `contrast_gap_until`."""
+    contrast_gap_until: float = 0.0
+    """Share of the schedule at which the gap falls to 0 (infogan-cr)."""
 
 
 @dataclass(frozen=True)

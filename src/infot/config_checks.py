@@ -93,6 +93,11 @@ def _latent(latent: LatentConfig, objective: ObjectiveConfig) -> Iterator[str]:
             f"latent: the method {objective.method} has a normal code and nothing else; use --latent.normal with "
             "--latent.noise 0, and no other blocks"
         )
+    if objective.method == "infogan-cr" and (latent.categorical or latent.normal or latent.uniform < 2):
+        yield (
+            "latent: the method infogan-cr contrasts uniform codes; use --latent.uniform with at least 2, and no other "
+            "code blocks"
+        )
     if not latent.categorical and latent.uniform <= 0 and latent.normal <= 0:
         yield "latent: the code is empty; give one, for instance --latent.categorical 10"
     if latent.ordered and len(latent.categorical) + latent.uniform + latent.normal < 2:
@@ -164,6 +169,13 @@ def _critic(config: RunConfig) -> Iterator[str]:
         yield f"critic.gradient_penalty: expected 0 or more, got {critic.gradient_penalty}"
     if not all(0 <= weight < math.inf for weight in critic.code_weight):
         yield f"critic.code_weight: expected two numbers of 0 or more, got {critic.code_weight}"
+    for name in ("contrast_from", "contrast_gap_until"):
+        if not 0 <= getattr(critic, name) <= 1:
+            yield f"critic.{name}: expected a share between 0 and 1, got {getattr(critic, name)}"
+    if not 0 <= critic.contrast < math.inf:
+        yield f"critic.contrast: expected 0 or more, got {critic.contrast}"
+    if not 0 <= critic.contrast_gap < 2:
+        yield f"critic.contrast_gap: expected 0 or more and less than 2, got {critic.contrast_gap}"
     method, batch = config.objective.method, config.training.batch_size
     if critic.pack > 1 and method != "nonsaturating":
         yield f"critic.pack: the method {method} judges data one by one; use --critic.pack 1"

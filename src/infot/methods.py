@@ -25,13 +25,13 @@ __all__ = [
 HOLD_PLANS = ("structured", "sinkhorn")
 """Methods that hold a plan between code and data."""
 
-WITH_CRITIC = ("nonsaturating", "wgan-gp", "infogan", "sinkhorn-gan", "ot-gan")
+WITH_CRITIC = ("nonsaturating", "wgan-gp", "infogan", "sinkhorn-gan", "ot-gan", "infogan-cr")
 """Methods that train a critic beside the generator; they hold no plan between code and data."""
 
-AUTOENCODERS = ("beta-vae",)
+AUTOENCODERS = ("beta-vae", "factor-vae", "beta-tcvae")
 """Methods that train an encoder of the code beside the generator; their latent is all code and normal."""
 
-CONTINUOUS = AUTOENCODERS
+CONTINUOUS = ("infogan-cr", *AUTOENCODERS)
 """Methods with a continuous code of their own, whatever the preset's; they are compared by what it says of factors."""
 
 AUTOENCODER_CODE = 10
@@ -125,6 +125,35 @@ def _beta_vae(config: RunConfig) -> RunConfig:
     return _autoencoder(config, beta=4.0)
 
 
+def _factor_vae(config: RunConfig) -> RunConfig:
+    """Settings of arXiv 1802.05983, appendix A; the price is that of InfoGAN-CR's table (arXiv 1906.06034)."""
+    return _autoencoder(config, beta=40.0)
+
+
+def _beta_tcvae(config: RunConfig) -> RunConfig:
+    """The price of arXiv 1802.04942 on dSprites; batch and rate as in the study of arXiv 1811.12359.
+
+    The authors' code has batches of 2048 at a rate of 1e-3.
+    """
+    return _autoencoder(config, beta=6.0)
+
+
+def _infogan_cr(config: RunConfig) -> RunConfig:
+    """Settings of the authors' experiment on dSprites (github.com/fjxmlzn/InfoGAN-CR), where the gap is 0.
+
+    They train for 322,560 visits of the critic, two updates of the generator each, with the contrast from 288,000 on.
+    """
+    config = _optimised(_general_generator(config), rate=1e-3, betas=(0.5, 0.999), batch=64)
+    critic = CriticConfig(
+        rate=2.0,
+        generator_steps=2,
+        code_weight=(0.05, 0.05),
+        contrast=2.0,
+        contrast_from=round(288_000 / 322_560, 3),
+    )
+    return replace(config, critic=critic, latent=LatentConfig(uniform=5, noise=5))
+
+
 METHODS: dict[str, Callable[[RunConfig], RunConfig]] = {
     "structured": _structured,
     "sinkhorn": _sinkhorn,
@@ -133,7 +162,10 @@ METHODS: dict[str, Callable[[RunConfig], RunConfig]] = {
     "infogan": _infogan,
     "sinkhorn-gan": _sinkhorn_gan,
     "ot-gan": _ot_gan,
+    "infogan-cr": _infogan_cr,
     "beta-vae": _beta_vae,
+    "factor-vae": _factor_vae,
+    "beta-tcvae": _beta_tcvae,
 }
 """What each method changes in a configuration."""
 

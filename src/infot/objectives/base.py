@@ -109,10 +109,12 @@ class Objective(ABC):
     Attributes:
         players: Names of the players; each has its own optimiser.
         rates: Learning rate of a player relative to that of the run; 1 where it is not named.
+        betas: Adam's moment decays of a player; those of the run where it is not named.
     """
 
     players: tuple[str, ...] = ("generator",)
     rates: Mapping[str, float] = MappingProxyType({})
+    betas: Mapping[str, tuple[float, float]] = MappingProxyType({})
 
     def turns(self, step: int) -> tuple[str, ...]:
         """Return who plays after ``step`` finished steps, in order; by default every player once.

@@ -43,7 +43,8 @@ READ = Chart(
 )
 PARTS = Chart(
     "Parts of the autoencoder's loss",
-    "Nats of a datum that its reconstruction misses, and nats that its code holds.",
+    "Nats of a datum that its reconstruction misses, nats that its code holds, and nats that the coordinates of "
+    "codes know of each other.",
     zero=True,
 )
 SPEED = Chart("Examples per second", "Data points handled each second, all work included.", zero=True)
@@ -56,7 +57,14 @@ RUN_CHARTS: tuple[tuple[Chart, dict[str, str]], ...] = (
     (INFORMATION, {"plan_information": "code, I(c;x)", "noise_information": "noise, I(e;x|c)"}),
     (PLAYERS, {"critic_loss": "critic", "generator_loss": "generator"}),
     (READ, {"code_information": "categorical code", "continuous_code_information": "continuous code"}),
-    (PARTS, {"reconstruction": "reconstruction", "code_divergence": "code, KL"}),
+    (
+        PARTS,
+        {
+            "reconstruction": "reconstruction",
+            "code_divergence": "code, KL",
+            "total_correlation": "total correlation",
+        },
+    ),
     (PRICES, {"epsilon": "ε", "epsilon_code": "ε_c"}),
     (ERROR, {"marginal_error": "marginal error"}),
     (COST, {"transport_cost": "transport cost"}),

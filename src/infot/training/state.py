@@ -60,12 +60,16 @@ class TrainState:
             n_data: Number of training points.
             batch_size: Points in a batch.
             seed: Seed of all training randomness.
-            betas: Adam's moment decays.
+            betas: Adam's moment decays, for players to which the objective gives none.
         """
         # one kernel for all parameters, a third of the time; not every device has it
         fused = next(nets.parameters()).device.type in ("cpu", "cuda")
         optimisers: dict[str, torch.optim.Optimizer] = {
-            player: torch.optim.Adam(list(objective.parameters_of(player, nets)), betas=betas, fused=fused)
+            player: torch.optim.Adam(
+                list(objective.parameters_of(player, nets)),
+                betas=objective.betas.get(player, betas),
+                fused=fused,
+            )
             for player in objective.players
         }
         ema = copy.deepcopy(nets).requires_grad_(False).eval()
