@@ -88,8 +88,8 @@ class ObjectiveConfig:
         "beta-tcvae",
     ] = "structured"
     """structured: the informative OT GAN. For comparison: sinkhorn (the plain Sinkhorn divergence), nonsaturating (GAN,
-    PacGAN with critic.pack), wgan-gp, infogan, sinkhorn-gan and ot-gan (transport under a learned cost); with continuous
-    codes of their own infogan-cr, beta-vae, factor-vae, beta-tcvae."""
+    PacGAN with critic.pack), wgan-gp, infogan, sinkhorn-gan and ot-gan (transport under a learned cost); with
+    continuous codes of their own infogan-cr, beta-vae, factor-vae, beta-tcvae."""
     plan: Literal["sample", "primal"] = "sample"
     """How the transport plan is held: on samples (vectors, tables) or by an encoder (images)."""
     epsilon: tuple[float, float] = (0.1, 0.001)
