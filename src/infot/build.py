@@ -11,6 +11,7 @@ from infot.config import ModelConfig, ObjectiveConfig, RunConfig
 from infot.data import Dataset
 from infot.errors import CheckpointError, ConfigError
 from infot.methods import AUTOENCODERS, WITH_CRITIC
+from infot.models.charts import Charts
 from infot.models.code_critic import CodeCritic
 from infot.models.code_encoder import CodeEncoder
 from infot.models.convolutional import ConvolutionalGenerator
@@ -18,7 +19,7 @@ from infot.models.critics import Critic, FeatureCritic, RecognitionCritic, Trunk
 from infot.models.deformable import DeformableGenerator, deformation_names, deformation_onsets
 from infot.models.encoders import NoiseEncoder
 from infot.models.generators import LinearGenerator, MLPGenerator
-from infot.models.latents import Block, Categorical, Empty, LatentSpace, Normal, Uniform
+from infot.models.latents import Block, Categorical, Circle, Empty, LatentSpace, Normal, Uniform
 from infot.objectives.base import Coder, Objective
 from infot.objectives.beta_tcvae import BetaTCVAE
 from infot.objectives.beta_vae import BetaVAE
@@ -58,7 +59,7 @@ def build_dataset(config: RunConfig) -> Dataset:
 
 
 def build_latents(config: RunConfig, shape: tuple[int, ...]) -> LatentSpace:
-    """Make the latent space: categorical blocks first, then one block for each continuous dimension.
+    """Make the latent space: categorical blocks first, then circles, then one block for each continuous dimension.
 
     Args:
         config: The configuration.
@@ -66,6 +67,7 @@ def build_latents(config: RunConfig, shape: tuple[int, ...]) -> LatentSpace:
     """
     latent = config.latent
     code: list[Block] = [Categorical(n) for n in latent.categorical]
+    code += [Circle(latent.sectors)] * latent.circle
     code += [Uniform(1)] * latent.uniform + [Normal(1)] * latent.normal
     noise_dim = _noise_dim(config, shape)
     return LatentSpace(tuple(code), Normal(noise_dim) if noise_dim else Empty())
@@ -74,13 +76,19 @@ def build_latents(config: RunConfig, shape: tuple[int, ...]) -> LatentSpace:
 def _noise_dim(config: RunConfig, shape: tuple[int, ...]) -> int:
     if config.model.generator != "deformable":
         return _DEFAULT_NOISE if config.latent.noise is None else config.latent.noise
-    n = len(deformation_names(shape[0], config.model.displacement_grid))
+    n = len(_noise_deformations(config.model, shape))
     if config.latent.noise not in (None, n):
         raise ConfigError(
             f"latent.noise: a deformable generator has {n} deformations of images of shape {shape}, "
             f"got {config.latent.noise}; leave it out"
         )
     return n
+
+
+def _noise_deformations(model: ModelConfig, shape: tuple[int, ...]) -> tuple[str, ...]:
+    """Name the deformations that the code leaves to the noise."""
+    every = deformation_names(shape[0], model.displacement_grid)
+    return tuple(name for name in every if name not in model.code_deformations)
 
 
 def build_nets(config: RunConfig, shape: tuple[int, ...], points: Tensor | None = None) -> nn.ModuleDict:
@@ -95,12 +103,12 @@ def build_nets(config: RunConfig, shape: tuple[int, ...], points: Tensor | None 
     latents = build_latents(config, shape)
     nets = nn.ModuleDict({"generator": _generator(config.model, latents, shape, points)})
     if config.objective.plan == "primal":
-        if latents.n_codes is None:
-            raise ConfigError(
-                "objective.plan: the primal plan needs categorical codes only; use --objective.plan sample"
-            )
+        charts = Charts.of(latents.code)
         nets["encoder"] = NoiseEncoder(
-            shape, n_codes=latents.n_codes, noise_dim=latents.noise_dim, width=config.model.width
+            shape,
+            n_codes=len(charts),
+            noise_dim=charts.n_normals + latents.noise_dim,
+            width=config.model.width,
         )
     if config.objective.method in AUTOENCODERS:
         nets["encoder"] = CodeEncoder(_trunk(config, shape, points), code_dim=latents.code_dim)
@@ -167,7 +175,13 @@ def _generator(
         case "convolutional":
             return ConvolutionalGenerator(code_dim, noise_dim, shape, width=model.width // 4)
         case "deformable":
-            generator = DeformableGenerator(code_dim, shape, displacement_grid=model.displacement_grid)
+            n_templates = sum(block.dim for block in latents.code if isinstance(block, Categorical))
+            generator = DeformableGenerator(
+                n_templates,
+                shape,
+                displacement_grid=model.displacement_grid,
+                driven=model.code_deformations,
+            )
             if points is not None:
                 generator.initialise(points, torch.default_generator)
             return generator
@@ -249,7 +263,7 @@ def _primal_plan(config: RunConfig, latents: LatentSpace, scale: float, shape: t
     wanted = config.objective
     onsets = None
     if config.model.generator == "deformable":
-        names = deformation_names(shape[0], config.model.displacement_grid)
+        names = _noise_deformations(config.model, shape)
         onsets = deformation_onsets(names, shape=wanted.deformation_onset)
     ratios = zip(wanted.epsilon, wanted.epsilon_code_ratio, strict=True)
     start, end = (epsilon * ratio for epsilon, ratio in ratios)
@@ -257,12 +271,28 @@ def _primal_plan(config: RunConfig, latents: LatentSpace, scale: float, shape: t
         latents,
         cost_scale=scale,
         epsilon=_geometric(wanted.epsilon, wanted.anneal, 1.0),
-        epsilon_code=_geometric((start, end), wanted.anneal, 1.0),
+        epsilon_code=_geometric((start, end), wanted.code_anneal or wanted.anneal, 1.0),
+        epsilons_within=_epsilons_within(config, latents),
+        balance=ot.Linear(0.0, wanted.code_balance, *wanted.loosen),
         onsets=onsets,
         relaxation=_relaxation(wanted, 1.0),
         tolerance=wanted.tolerance,
         max_steps=wanted.max_solver_steps,
     )
+
+
+def _epsilons_within(config: RunConfig, latents: LatentSpace) -> list[ot.Schedule]:
+    """Return the price of each continuous code coordinate; ordered blocks rise geometrically to epsilon."""
+    wanted = config.objective
+    owners = [k for k, block in enumerate(latents.code) for _ in range(block.n_normals)]
+    depth = len(set(owners)) if config.latent.ordered else 1
+    schedules: list[ot.Schedule] = []
+    for rank, _ in enumerate(owners):
+        power = 1 - rank / depth if config.latent.ordered else 1.0
+        ends = zip(wanted.epsilon, wanted.epsilon_within_ratio, strict=True)
+        start, end = (epsilon * ratio**power for epsilon, ratio in ends)
+        schedules.append(_geometric((start, end), wanted.anneal, 1.0))
+    return schedules
 
 
 def _relaxation(wanted: ObjectiveConfig, scale: float) -> ot.Schedule | None:
@@ -278,7 +308,9 @@ def mean_cost(points: Tensor) -> float:
     return float(2 * points.flatten(1).double().var(dim=0, correction=0).sum())
 
 
-def build_coder(config: RunConfig, nets: nn.ModuleDict, tensors: Mapping[str, Tensor]) -> Coder:
+def build_coder(
+    config: RunConfig, latents: LatentSpace, nets: nn.ModuleDict, tensors: Mapping[str, Tensor]
+) -> Coder:
     """Rebuild, without data, the coder whose ``state_dict()`` was ``tensors``.
 
     Raises:
@@ -296,9 +328,8 @@ def build_coder(config: RunConfig, nets: nn.ModuleDict, tensors: Mapping[str, Te
         coder = PrimalCoder(
             nets["generator"],
             nets["encoder"],
-            code_values=tensors["code_values"],
-            code_weights=tensors["log_weights"].exp(),
-            epsilon=1.0,
+            charts=Charts.of(latents.code),
+            prices=torch.ones_like(tensors["prices"]),
             epsilon_code=1.0,
         )
         coder.load_state_dict(dict(tensors))

@@ -43,6 +43,10 @@ class LatentConfig:
 
     categorical: tuple[int, ...] = ()
     """Sizes of the categorical code blocks, for instance `10`."""
+    circle: int = 0
+    """Number of code dimensions that are angles, uniform on the circle."""
+    sectors: int = 4
+    """Sectors of a circle among which the primal plan searches for the angle of a datum."""
     uniform: int = 0
     """Number of continuous code dimensions, uniform on [-1, 1]."""
     normal: int = 0
@@ -68,6 +72,10 @@ class ModelConfig:
     """Scale at which the noise enters the mlp, the code at 1: small values keep modes from folding under a plan."""
     displacement_grid: int = 6
     """Control points along each side of the deformable generator's displacement field; 0 leaves it out."""
+    code_deformations: tuple[str, ...] = ()
+    """Deformations that the continuous code drives (deformable generator), one for each of its dimensions:
+    `rotation` for an angle; `scale`, `stretch`, `shear`, `translation_x`, `translation_y`, `thickness` or `contrast`
+    for others."""
 
 
 @dataclass(frozen=True)
@@ -96,10 +104,18 @@ class ObjectiveConfig:
     """Price of a nat of information through the noise, at the start and at the end of the annealing."""
     epsilon_code_ratio: tuple[float, float] = (0.1, 0.1)
     """Price of a nat through the code, relative to epsilon, at start and end: the knob of informativeness."""
+    epsilon_within_ratio: tuple[float, float] = (1.0, 1.0)
+    """Price of a nat through the continuous code, relative to epsilon, at start and end (primal plan)."""
+    code_balance: float = 1.0
+    """Weight of the energy distance between the continuous codes under the plan and their prior, relative to the mean
+    cost, once `loosen` has passed (primal plan)."""
     absolute_epsilon: bool = False
     """Give epsilon in units of cost instead of relative to the data's mean cost."""
     anneal: tuple[float, float] = (0.0, 0.6)
     """Share of the schedule at which annealing begins and ends."""
+    code_anneal: tuple[float, float] | None = None
+    """Share of the schedule at which annealing of the categorical code's price begins and ends (primal plan); none: as
+    `anneal`."""
     self_structure: tuple[float, float] = (0.4, 0.6)
     """Share of the schedule between which the self term takes on the structure (before: pressure; after: unbiased)."""
     relaxation: tuple[float, float] | None = (0.25, 0.0005)

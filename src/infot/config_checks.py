@@ -32,6 +32,7 @@ def check_config(config: RunConfig) -> None:
         *_data(config.data),
         *_latent(config.latent, config.objective),
         *_model(config.model, config.objective),
+        *_driven(config),
         *_objective(config.objective),
         *_critic(config),
         *_training(config.training),
@@ -81,12 +82,12 @@ def _latent(latent: LatentConfig, objective: ObjectiveConfig) -> Iterator[str]:
     for size in latent.categorical:
         if size < 2:
             yield _at_least("latent.categorical: size of a block", size, 2)
-    for name in ("uniform", "normal"):
+    for name in ("circle", "uniform", "normal"):
         if getattr(latent, name) < 0:
             yield _at_least(f"latent.{name}", getattr(latent, name), 0)
     if latent.noise is not None and latent.noise < 0:
         yield _at_least("latent.noise", latent.noise, 0)
-    if latent.noise == 0 and objective.method in HOLD_PLANS:
+    if latent.noise == 0 and objective.method in HOLD_PLANS and objective.plan == "sample":
         yield f"latent.noise: the method {objective.method} couples data with draws of the noise: expected at least 1"
     if objective.method in AUTOENCODERS and (latent.categorical or latent.uniform or latent.noise != 0):
         yield (
@@ -98,9 +99,11 @@ def _latent(latent: LatentConfig, objective: ObjectiveConfig) -> Iterator[str]:
             "latent: the method infogan-cr contrasts uniform codes; use --latent.uniform with at least 2, and no other "
             "code blocks"
         )
-    if not latent.categorical and latent.uniform <= 0 and latent.normal <= 0:
+    if latent.sectors < 2:
+        yield _at_least("latent.sectors", latent.sectors, 2)
+    if not latent.categorical and latent.circle <= 0 and latent.uniform <= 0 and latent.normal <= 0:
         yield "latent: the code is empty; give one, for instance --latent.categorical 10"
-    if latent.ordered and len(latent.categorical) + latent.uniform + latent.normal < 2:
+    if latent.ordered and len(latent.categorical) + latent.circle + latent.uniform + latent.normal < 2:
         yield "latent.ordered: there is nothing to order; expected at least two code blocks, or --latent.no-ordered"
     if latent.ordered and objective.method != "structured":
         yield (
@@ -125,8 +128,26 @@ def _model(model: ModelConfig, objective: ObjectiveConfig) -> Iterator[str]:
         yield f"model.displacement_grid: expected 0 (none) or at least 2, got {model.displacement_grid}"
 
 
+def _driven(config: RunConfig) -> Iterator[str]:
+    """Make sure that a deformable generator has a deformation for each continuous code, and no other has any."""
+    latent, driven = config.latent, config.model.code_deformations
+    if config.model.generator != "deformable":
+        if driven:
+            yield f"model.code_deformations: a {config.model.generator} generator has no deformations; leave them out"
+        return
+    angles = int("rotation" in driven)
+    if latent.circle != angles or latent.uniform + latent.normal != len(driven) - angles:
+        yield (
+            "model.code_deformations: expected `rotation` for the angle of latent.circle and one name for each "
+            f"dimension of latent.uniform and latent.normal, got {latent.circle} angles, {latent.uniform} uniform and "
+            f"{latent.normal} normal dimensions for ({', '.join(driven)})"
+        )
+    if angles and driven[0] != "rotation":
+        yield f"model.code_deformations: name rotation first, as angles come first in the code; got {', '.join(driven)}"
+
+
 def _objective(objective: ObjectiveConfig) -> Iterator[str]:
-    for name in ("epsilon", "epsilon_code_ratio"):
+    for name in ("epsilon", "epsilon_code_ratio", "epsilon_within_ratio"):
         for value in getattr(objective, name):
             if not _positive(value):
                 yield f"objective.{name}: expected positive numbers, got {value}"
@@ -143,7 +164,8 @@ def _objective(objective: ObjectiveConfig) -> Iterator[str]:
         yield f"objective.plan: the method {objective.method} knows no primal plan; use --objective.plan sample"
     if not 0 <= objective.beta < math.inf:
         yield f"objective.beta: expected 0 or more, got {objective.beta}"
-    for name in ("anneal", "loosen", "self_structure"):
+    windows = ["anneal", "loosen", "self_structure"] + ["code_anneal"] * (objective.code_anneal is not None)
+    for name in windows:
         begin, finish = getattr(objective, name)
         if not 0 <= begin <= finish <= 1:
             yield f"objective.{name}: expected two shares in order, 0 <= begin <= end <= 1, got {begin} {finish}"

@@ -272,8 +272,9 @@ class TrainedModel:
         load_weights(nets, _group("nets", stored.tensors))
         nets.requires_grad_(False).eval()
         parts = _group("coder", stored.tensors)
-        coder = build_coder(config, nets, parts).eval() if parts else None
-        return cls(config, build_latents(config, data.shape), nets, coder, data, steps).to(device)
+        latents = build_latents(config, data.shape)
+        coder = build_coder(config, latents, nets, parts).eval() if parts else None
+        return cls(config, latents, nets, coder, data, steps).to(device)
 
     def _coder(self) -> Coder:
         if self.coder is None:

@@ -171,3 +171,38 @@ def test_shapes_that_are_no_images_are_refused(shape):
 def test_a_grid_too_small_for_splines_is_refused():
     with pytest.raises(ConfigError, match="displacement_grid must be 0"):
         DeformableGenerator(3, (1, 8, 8), displacement_grid=2)
+
+
+def test_translation_does_not_depend_on_turn_and_size():
+    """A bump moved by (1/4, -1/8) half widths lies there, however its template is turned and scaled."""
+    generator = one_code((1, 32, 32), displacement_grid=0)
+    generator.centre.zero_()
+    generator.centre[:, 12:20, 14:18] = 1.0  # about the middle
+    places = torch.linspace(-1 + 1 / 32, 1 - 1 / 32, 32)
+    for turn in ({}, {"rotation": 1.0, "scale": 0.4}, {"rotation": -2.0, "stretch": 0.2}):
+        image = deform(generator, translation_x=0.25, translation_y=-0.125, **turn)[0]
+        mass = image / image.sum()
+        x, y = float(mass.sum(0) @ places), float(mass.sum(1) @ places)
+        assert (x, y) == pytest.approx((0.25, -0.125), abs=0.03), turn
+
+
+def test_the_code_drives_what_the_noise_then_does_not():
+    driven = ("rotation", "translation_y")
+    generator = DeformableGenerator(2, (1, 16, 16), displacement_grid=0, driven=driven)
+    assert generator.names == tuple(name for name in deformation_names(1, 0) if name not in driven)
+    noise = torch.randn(1, generator.noise_dim)
+    angle, height = torch.tensor(2.0), 0.7
+    code = torch.tensor([[1.0, 0.0, float(angle.cos()), float(angle.sin()), height]])
+    free = DeformableGenerator(2, (1, 16, 16), displacement_grid=0)
+    free.load_state_dict(generator.state_dict())
+    every = dict(zip(generator.names, noise[0].tolist(), strict=True))
+    every |= {"rotation": float(angle / free.scales[0]), "translation_y": height}
+    latent = torch.tensor([[every[name] for name in deformation_names(1, 0)]])
+    torch.testing.assert_close(generator(code, noise), free(code[:, :2], latent))
+
+
+def test_unknown_and_repeated_driven_deformations_are_refused():
+    with pytest.raises(ConfigError, match="the code cannot drive 'twist': expected deformations of rotation"):
+        DeformableGenerator(2, (1, 8, 8), driven=("twist",))
+    with pytest.raises(ConfigError, match="drive each deformation once, got scale, scale"):
+        DeformableGenerator(2, (1, 8, 8), driven=("scale", "scale"))

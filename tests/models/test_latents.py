@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from infot.errors import ConfigError
-from infot.models.latents import Categorical, Empty, LatentSpace, Normal, Uniform
+from infot.models.latents import Categorical, Circle, Empty, LatentSpace, Normal, Uniform
 
-BLOCKS = [Categorical(5), Categorical(3, (0.5, 0.3, 0.2)), Uniform(2), Normal(3)]
+BLOCKS = [Categorical(5), Categorical(3, (0.5, 0.3, 0.2)), Uniform(2), Normal(3), Circle(4)]
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -18,7 +18,8 @@ def moments(block) -> tuple[torch.Tensor, torch.Tensor]:
     if isinstance(block, Categorical):
         p = block.probabilities()
         return p, p * (1 - p)
-    return torch.zeros(block.dim), torch.full((block.dim,), 1 / 3 if isinstance(block, Uniform) else 1.0)
+    variance = {Uniform: 1 / 3, Normal: 1.0, Circle: 0.5}[type(block)]
+    return torch.zeros(block.dim), torch.full((block.dim,), variance)
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=str)
@@ -100,3 +101,15 @@ def test_a_latent_can_be_all_code():
     code, noise = space.sample(5, rng())
     assert space.noise_dim == 0 and code.shape == (5, 2) and noise.shape == (5, 0)
     assert space.stratified(5, rng()).noise.shape == (5, 0)
+
+
+def test_a_circle_of_one_sector_is_refused():
+    with pytest.raises(ConfigError, match="a circle needs at least 2 sectors, got 1"):
+        Circle(1)
+
+
+def test_coordinates_tell_a_code_in_one_number_a_factor():
+    space = LatentSpace((Categorical(3), Circle(4), Uniform(1), Normal(2)), Normal(1))
+    angle = torch.tensor(2.5)
+    code = torch.tensor([[0.2, 0.1, 0.7, 0.5 * angle.cos(), 0.5 * angle.sin(), -0.3, 1.0, 2.0]])
+    torch.testing.assert_close(space.coordinates(code), torch.tensor([[2.0, 2.5, -0.3, 1.0, 2.0]]))

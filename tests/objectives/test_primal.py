@@ -12,9 +12,9 @@ from infot.errors import ConfigError
 from infot.metrics.clustering import accuracy, contingency
 from infot.models.deformable import PARAMETER_GAIN, DeformableGenerator, deformation_onsets
 from infot.models.encoders import NoiseEncoder
-from infot.models.latents import Categorical, LatentSpace, Normal, Uniform
+from infot.models.latents import Categorical, Circle, LatentSpace, Normal, Uniform
 from infot.objectives.base import Batch
-from infot.objectives.primal import PrimalPlan, noise_gate, score_codes
+from infot.objectives.primal import PrimalPlan, _thin, noise_gate, score_charts
 from infot.random import Streams
 
 
@@ -107,11 +107,10 @@ def test_scores_add_cost_and_price():
     nn.init.normal_(nets["encoder"].mean.weight, std=0.1)
     law = nets["encoder"](data)
     gate = torch.ones(law.mean.shape[-1])
-    scores, costs = score_codes(nets, objective.code_values, law, data, epsilon=0.3, gate=gate)
+    scores = score_charts(nets, objective.charts, law, data, prices=0.3 * gate, gate=gate)
     code, row = 2, 5
-    image = nets["generator"](objective.code_values[[code]], law.mean[row, [code]])
+    image = nets["generator"](torch.eye(3)[[code]], law.mean[row, [code]])
     expected = (image[0] - data[row]).square().sum()
-    torch.testing.assert_close(costs[code, row], expected, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(
         scores[code, row], expected + 0.3 * law.information()[row, code].sum(), rtol=1e-4, atol=1e-4
     )
@@ -122,11 +121,24 @@ def test_noise_not_yet_in_play_has_no_price_and_no_effect():
     nn.init.normal_(nets["encoder"].mean.weight)
     law = nets["encoder"](data)
     closed = torch.zeros(law.mean.shape[-1])
-    scores, costs = score_codes(nets, objective.code_values, law, data, epsilon=0.3, gate=closed)
-    templates = nets["generator"].templates(objective.code_values)
+    scores = score_charts(nets, objective.charts, law, data, prices=closed + 0.3, gate=closed)
+    templates = nets["generator"].templates(torch.eye(3))
     expected = ot.squared_euclidean(templates.flatten(1), data.flatten(1))
-    torch.testing.assert_close(costs, expected, rtol=1e-3, atol=1e-3)
-    assert torch.equal(scores, costs)
+    torch.testing.assert_close(scores, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_thinned_pairs_keep_every_mean():
+    shares = torch.tensor([[0.9, 0.1, 0.0], [0.4, 0.3, 0.3]])
+    total, rng = torch.zeros(2, 3, dtype=torch.float64), torch.Generator().manual_seed(0)
+    repetitions = 4000
+    for _ in range(repetitions):
+        rows, columns, weights = _thin(shares, rng)
+        total[rows, columns] += weights
+    # A pair kept with chance q has weight share / (2 q): its variance is at most (share / 2)^2 (1 - q) / q.
+    chance = (4 * shares).clamp(1e-9, 1)
+    error = 5 * (shares / 2) * ((1 - chance) / chance / repetitions).sqrt()
+    assert ((total / repetitions - shares / 2).abs() <= error + 1e-6).all()
+    assert total[0, 2] == 0
 
 
 def test_gate_opens_after_the_onset():
@@ -144,7 +156,7 @@ def test_coder_is_balanced_deterministic_and_survives_saving():
     torch.testing.assert_close(posterior.mean(0), torch.full((3,), 1 / 3), atol=1e-3, rtol=0)
     codes, noise = coder.noise(data)
     assert torch.equal(codes, posterior.argmax(1))
-    expected = nets["generator"](objective.code_values[codes], noise)
+    expected = nets["generator"](torch.eye(3)[codes], noise)
     torch.testing.assert_close(coder.reconstruct(data), expected)
     torch.testing.assert_close(coder.reconstruct(data.repeat(12, 1, 1, 1))[-24:], expected)
     other_objective, other_nets, _ = small()
@@ -160,8 +172,58 @@ def test_coder_leaves_the_networks_free_to_train_on():
     assert all(parameter.requires_grad for parameter in nets.parameters())
 
 
-def test_continuous_codes_are_refused():
-    with pytest.raises(ConfigError, match="categorical code blocks only"):
+def turning() -> tuple[PrimalPlan, nn.ModuleDict, torch.Tensor]:
+    """Return an objective whose code is a template, an angle and a place, its networks and some images."""
+    torch.manual_seed(0)
+    driven = ("rotation", "translation_x", "translation_y")
+    generator = DeformableGenerator(2, (1, 8, 8), displacement_grid=0, driven=driven)
+    latents = LatentSpace((Categorical(2), Circle(3), Uniform(1), Uniform(1)), Normal(generator.noise_dim))
+    encoder = NoiseEncoder((1, 8, 8), n_codes=6, noise_dim=3 + generator.noise_dim, width=8)
+    nn.init.normal_(encoder.mean.weight, std=0.1)
+    objective = PrimalPlan(
+        latents,
+        cost_scale=2.0,
+        epsilon=ot.Constant(0.01),
+        epsilon_code=ot.Constant(0.1),
+        epsilons_within=[ot.Constant(0.001), ot.Constant(0.002), ot.Constant(0.003)],
+    )
+    return objective, nn.ModuleDict({"generator": generator, "encoder": encoder}), torch.rand(24, 1, 8, 8)
+
+
+def test_each_continuous_coordinate_has_its_price():
+    objective, nets, data = turning()
+    prices = objective.prices(0.5, data)
+    assert prices.tolist() == pytest.approx([0.002, 0.004, 0.006] + [0.02] * nets["generator"].noise_dim)
+
+
+def test_information_is_counted_where_it_flows():
+    objective, nets, data = turning()
+    before = objective.loss("model", nets, Batch(data, 0.5), Streams(0))[1]
+    with torch.no_grad():  # every chart says far more about the places, and no more about the noise
+        of_code = nets["encoder"].mean.weight.view(6, 3 + nets["generator"].noise_dim, -1)[:, :3]
+        of_code.mul_(20)
+    after = objective.loss("model", nets, Batch(data, 0.5), Streams(0))[1]
+    assert float(after["plan_information"]) > float(before["plan_information"]) + 0.1
+    assert float(after["noise_information"]) == pytest.approx(float(before["noise_information"]), rel=0.2)
+
+
+def test_a_continuous_code_is_read_at_its_likeliest_place():
+    objective, nets, data = turning()
+    coder = objective.coder(nets, data, Streams(0))
+    reading = coder.read(data)
+    assert reading.posterior.shape == (24, 6) and reading.mean.shape == (24, 6)
+    torch.testing.assert_close(reading.mean[:, :2].sum(1), torch.ones(24))
+    torch.testing.assert_close(reading.mean[:, 2:4].norm(dim=1), torch.ones(24))
+    # the image that the plan couples with a datum is drawn from that code
+    chart, noise = coder.noise(data)
+    torch.testing.assert_close(nets["generator"](reading.mean, noise), coder.reconstruct(data))
+    assert torch.equal(reading.mean[:, :2].argmax(1), chart // 3)
+
+
+def test_prices_of_another_number_than_the_coordinates_are_refused():
+    with pytest.raises(
+        ConfigError, match="a price for each of the 1 continuous coordinates of the code, got 0"
+    ):
         PrimalPlan(
             LatentSpace((Uniform(1),), Normal(2)),
             cost_scale=1.0,

@@ -30,6 +30,7 @@ INITIAL_SPREAD = (
 )
 
 N_AFFINE = len(AFFINE_SCALES)
+TURN = "rotation"
 
 
 def deformation_names(channels: int, displacement_grid: int) -> tuple[str, ...]:
@@ -81,21 +82,26 @@ class DeformableGenerator(nn.Module):
     In order: the template is dilated or eroded (thickness), moved by one smooth map of the plane, and its contrast
     changed. The map takes a pixel ``p`` of the output, in half widths from the centre, to the place
 
-    .. math:: R \begin{pmatrix}1&s\\0&1\end{pmatrix} \operatorname{diag}(e^{-z-w}, e^{-z+w})\, p - t + u(p)
+    .. math:: R \begin{pmatrix}1&s\\0&1\end{pmatrix} \operatorname{diag}(e^{-z-w}, e^{-z+w})\, (p - t) + u(p)
 
-    of the template: ``R`` a rotation, ``s`` shear, ``z`` scale, ``w`` stretch, ``t`` translation, ``u`` a cubic
-    B-spline through a grid of control points. The noise is standard normal; coordinate ``i`` deforms by
-    ``scale_{c,i} e_i`` with a scale that every code learns for itself, so that samples deform each template as its
-    class does. At zero noise the output is the template. After Monnier, Groueix and Aubry, "Deep
+    of the template: ``R`` a rotation, ``s`` shear, ``z`` scale, ``w`` stretch, ``t`` translation (of the output, so
+    that where a thing is does not depend on how it is turned), ``u`` a cubic B-spline through a grid of control points.
+    The code's one-hot blocks pick the template; its other coordinates, if any, drive deformations that are then no
+    longer the noise's. The noise is standard normal; coordinate ``i`` deforms by ``scale_{c,i} e_i`` with a scale
+    that every code learns for itself, so that samples deform each template as its class does; what the code drives has
+    one scale for all templates. At zero noise the output is the template. After Monnier, Groueix and Aubry, "Deep
     Transformation-Invariant Clustering", arXiv 2006.11132.
 
     Args:
-        code_dim: Width of the code; one-hot codes pick a template, soft ones mix them, several blocks add up.
+        code_dim: Width of the one-hot part of the code: one-hot codes pick a template, soft ones mix them, several
+            blocks add up.
         shape: Shape of an image, ``(channels, height, width)``, at least 8 pixels a side.
         displacement_grid: Control points along each side of the displacement field, 0 (no field) or at least 3.
+        driven: Deformations that the rest of the code drives, in the order of its coordinates. The rotation takes two,
+            the cosine and the sine of its angle; every other one takes one.
 
     Attributes:
-        names: What each noise coordinate does (:func:`deformation_names`).
+        names: What each noise coordinate does (:func:`deformation_names` without ``driven``).
         noise_dim: Number of noise coordinates.
 
     Raises:
@@ -109,26 +115,36 @@ class DeformableGenerator(nn.Module):
 
     centre: Tensor
     scales: Tensor
+    shared: Tensor
     pixels: Tensor
     splines: Tensor
 
-    def __init__(self, code_dim: int, shape: Sequence[int], *, displacement_grid: int = 6) -> None:
+    def __init__(
+        self, code_dim: int, shape: Sequence[int], *, displacement_grid: int = 6, driven: Sequence[str] = ()
+    ) -> None:
         super().__init__()
         _check(shape, displacement_grid)
         channels, height, width = shape
         self.shape = (channels, height, width)
-        self.names = deformation_names(channels, displacement_grid)
+        every = deformation_names(channels, displacement_grid)
+        _check_driven(driven, every)
+        self.driven = tuple(driven)
+        self.names = tuple(name for name in every if name not in driven)
         self.noise_dim = len(self.names)
+        self.n_templates = code_dim
+        # Where each deformation stands among those that code and noise drive, side by side.
+        self._places_in = [(*self.driven, *self.names).index(name) for name in every]
         self.displacement_grid = displacement_grid
         self._n_gains = channels if channels > 1 else 0
         n_displacements = 2 * displacement_grid**2
         scales = [*AFFINE_SCALES.values(), THICKNESS_SCALE, *[CONTRAST_SCALE] * (1 + self._n_gains)]
         self.register_buffer("scales", torch.tensor(scales + [DISPLACEMENT_SCALE] * n_displacements))
+        self.register_buffer("shared", torch.tensor([name in driven for name in every]), persistent=False)
         self.register_buffer("centre", torch.zeros(self.shape))
         self.register_buffer("pixels", _homogeneous_pixels(height, width))
         self.register_buffer("splines", _spline_surfaces(displacement_grid, height, width))
         self.deviations = nn.Parameter(torch.randn(code_dim, *self.shape) * INITIAL_SPREAD / PARAMETER_GAIN)
-        self.log_scales = nn.Parameter(torch.zeros(code_dim, self.noise_dim))
+        self.log_scales = nn.Parameter(torch.zeros(code_dim, len(every)))
 
     @torch.no_grad()
     def initialise(self, data: Tensor, rng: torch.Generator) -> None:
@@ -144,23 +160,48 @@ class DeformableGenerator(nn.Module):
 
     def templates(self, code: Tensor) -> Tensor:
         """Return the undeformed images of ``code`` (n, code_dim), shape ``(n, *shape)``."""
-        return self.centre + PARAMETER_GAIN * torch.tensordot(code, self.deviations, dims=1)
+        picked = code[:, : self.n_templates]
+        return self.centre + PARAMETER_GAIN * torch.tensordot(picked, self.deviations, dims=1)
 
     def deformations(self, code: Tensor, noise: Tensor) -> Tensor:
-        """Return the size of each deformation, ``scale_c * e``, shape ``(n, noise_dim)``; units as in ``names``."""
-        return noise * self.scales * torch.exp(PARAMETER_GAIN * code @ self.log_scales)
+        """Return the size of every deformation, ``scale_c * e``, in the order of :func:`deformation_names`.
+
+        A rotation that the code drives is its angle, at no scale.
+        """
+        picked, rest = code.split([self.n_templates, code.shape[1] - self.n_templates], dim=1)
+        logs = picked @ self.log_scales
+        if self.driven:  # what the code drives means the same whatever the template
+            logs = torch.where(self.shared, self.log_scales.mean(0), logs)
+        scales = self.scales * torch.exp(PARAMETER_GAIN * logs)
+        if not self.driven:
+            return noise * scales
+        amounts = torch.cat([self._told(rest), noise], dim=1)[:, self._places_in]
+        if TURN not in self.driven:
+            return amounts * scales
+        return torch.cat([amounts[:, :1], amounts[:, 1:] * scales[:, 1:]], dim=1)  # the rotation is the first
+
+    def _told(self, rest: Tensor) -> Tensor:
+        """Return one number for each driven deformation, from the code behind its one-hot part."""
+        columns, start = [], 0
+        for name in self.driven:
+            width = 2 if name == TURN else 1
+            part = rest[:, start : start + width]
+            columns.append(torch.atan2(part[:, 1], part[:, 0])[:, None] if name == TURN else part)
+            start += width
+        return torch.cat(columns, dim=1)
 
     def forward(self, code: Tensor, noise: Tensor) -> Tensor:
         """Return the deformed templates.
 
         Args:
-            code: Codes, shape ``(n, code_dim)``.
+            code: Codes, shape ``(n, code_dim)``, with what drives deformations behind.
             noise: Standard normal noise, shape ``(n, noise_dim)``.
 
         Returns:
             Images, shape ``(n, *shape)``, not clipped.
         """
         amounts = self.deformations(code, noise)
+        code = code[:, : self.n_templates]
         images = self._thicken(code, amounts[:, N_AFFINE])
         images = grid_sample(images, self._places(amounts), align_corners=False, padding_mode="border")
         gains = amounts[:, N_AFFINE + 1].exp()[:, None]
@@ -199,6 +240,14 @@ def _check(shape: Sequence[int], displacement_grid: int) -> None:
         raise ConfigError(f"displacement_grid must be 0 (no field) or at least 3, got {displacement_grid}")
 
 
+def _check_driven(driven: Sequence[str], every: Sequence[str]) -> None:
+    for name in driven:
+        if name not in every:
+            raise ConfigError(f"the code cannot drive {name!r}: expected deformations of {', '.join(every)}")
+    if len(set(driven)) < len(driven):
+        raise ConfigError(f"the code can drive each deformation once, got {', '.join(driven)}")
+
+
 def _centres(size: int) -> Tensor:
     """Return the centres of ``size`` pixels in half widths from the middle, in (-1, 1)."""
     return torch.linspace(-1 + 1 / size, 1 - 1 / size, size)
@@ -231,6 +280,7 @@ def _affine_matrices(amounts: Tensor) -> Tensor:
     rotation, scale, stretch, shear, x, y = amounts.unbind(1)
     cos, sin = torch.cos(rotation), torch.sin(rotation)
     along_x, along_y = torch.exp(-scale - stretch), torch.exp(-scale + stretch)
-    first = torch.stack([cos * along_x, (cos * shear - sin) * along_y, -x], dim=1)
-    second = torch.stack([sin * along_x, (sin * shear + cos) * along_y, -y], dim=1)
-    return torch.stack([first, second], dim=1)
+    first = torch.stack([cos * along_x, (cos * shear - sin) * along_y], dim=1)
+    second = torch.stack([sin * along_x, (sin * shear + cos) * along_y], dim=1)
+    linear = torch.stack([first, second], dim=1)
+    return torch.cat([linear, -linear @ torch.stack([x, y], dim=1).unsqueeze(2)], dim=2)

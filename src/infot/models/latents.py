@@ -10,11 +10,15 @@ from torch import Tensor
 
 from infot.errors import ConfigError
 
-__all__ = ["Block", "Categorical", "Empty", "Latent", "LatentSpace", "Normal", "Uniform"]
+__all__ = ["Block", "Categorical", "Circle", "Empty", "Latent", "LatentSpace", "Normal", "Uniform"]
 
 
 class Block(ABC):
-    """A group of latent coordinates with a prior of its own."""
+    """A group of latent coordinates with a prior of its own.
+
+    An encoder describes a value by a *chart*, one of finitely many, and standard normal coordinates within it:
+    categorical blocks have charts alone, continuous ones coordinates, circles both.
+    """
 
     @property
     @abstractmethod
@@ -29,6 +33,36 @@ class Block(ABC):
     def n_uniforms(self) -> int:
         """Number of uniforms that make one value."""
         return self.dim
+
+    @property
+    def n_normals(self) -> int:
+        """Number of coordinates within a chart."""
+        return self.dim
+
+    def chart_weights(self) -> Tensor:
+        """Return the prior over the charts, shape ``(n_charts,)``."""
+        return torch.ones(1)
+
+    @abstractmethod
+    def place(self, chart: Tensor, normals: Tensor) -> Tensor:
+        """Map standard normal coordinates in a chart to values of the prior, differentiably.
+
+        Args:
+            chart: Indices of charts, shape ``(n,)``.
+            normals: Coordinates, shape ``(n, n_normals)``.
+
+        Returns:
+            Values, shape ``(n, dim)``.
+        """
+
+    @property
+    @abstractmethod
+    def n_coordinates(self) -> int:
+        """How many numbers tell a value: 1 for a categorical block or an angle, one for each other dimension."""
+
+    def coordinates(self, values: Tensor) -> Tensor:
+        """Return the numbers that tell values ``(n, dim)``, shape ``(n, n_coordinates)``; see there."""
+        return values
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """Draw ``n`` independent values, shape ``(n, dim)``."""
@@ -81,9 +115,26 @@ class Categorical(Block):
     def n_uniforms(self) -> int:
         return 1
 
+    @property
+    def n_normals(self) -> int:
+        return 0
+
+    @property
+    def n_coordinates(self) -> int:
+        return 1
+
+    def coordinates(self, values: Tensor) -> Tensor:
+        return values.argmax(dim=1, keepdim=True).to(values)
+
     def quantile(self, uniform: Tensor) -> Tensor:
         index = torch.searchsorted(self.probabilities().double().cumsum(0), uniform[..., 0].contiguous())
         return torch.nn.functional.one_hot(index.clamp_max(self.n - 1), self.n).float()
+
+    def chart_weights(self) -> Tensor:
+        return self.probabilities()
+
+    def place(self, chart: Tensor, normals: Tensor) -> Tensor:
+        return torch.nn.functional.one_hot(chart, self.n).to(normals)
 
 
 @dataclass(frozen=True)
@@ -99,8 +150,15 @@ class Uniform(Block):
     def dim(self) -> int:
         return self.size
 
+    @property
+    def n_coordinates(self) -> int:
+        return self.size
+
     def quantile(self, uniform: Tensor) -> Tensor:
         return (2 * uniform - 1).float()
+
+    def place(self, chart: Tensor, normals: Tensor) -> Tensor:
+        return 2 * torch.special.ndtr(normals) - 1
 
 
 @dataclass(frozen=True)
@@ -116,8 +174,74 @@ class Normal(Block):
     def dim(self) -> int:
         return self.size
 
+    @property
+    def n_coordinates(self) -> int:
+        return self.size
+
     def quantile(self, uniform: Tensor) -> Tensor:
         return torch.special.ndtri(uniform).float()
+
+    def place(self, chart: Tensor, normals: Tensor) -> Tensor:
+        return normals
+
+
+@dataclass(frozen=True)
+class Circle(Block):
+    """An angle, uniform on the circle, seen by networks as its cosine and sine.
+
+    No single chart covers a circle: an encoder that gave one number would have to jump somewhere, and could not search
+    the far side. So an angle is told by one of ``sectors`` equal sectors and the place within it.
+
+    Args:
+        sectors: Number of charts, at least 2.
+
+    Raises:
+        ConfigError: If ``sectors`` < 2.
+
+    Example:
+        >>> Circle(4).place(torch.tensor([0, 1]), torch.zeros(2, 1)).round(decimals=3).tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
+    """
+
+    sectors: int = 4
+
+    def __post_init__(self) -> None:
+        if self.sectors < 2:
+            raise ConfigError(f"a circle needs at least 2 sectors, got {self.sectors}")
+
+    @property
+    def dim(self) -> int:
+        return 2
+
+    @property
+    def n_uniforms(self) -> int:
+        return 1
+
+    @property
+    def n_normals(self) -> int:
+        return 1
+
+    @property
+    def n_coordinates(self) -> int:
+        return 1
+
+    def coordinates(self, values: Tensor) -> Tensor:
+        """Return the angle in radians, in (-pi, pi]."""
+        return torch.atan2(values[:, 1], values[:, 0]).unsqueeze(1)
+
+    def quantile(self, uniform: Tensor) -> Tensor:
+        return _on_circle(2 * torch.pi * uniform[..., 0]).float()
+
+    def chart_weights(self) -> Tensor:
+        return torch.full((self.sectors,), 1 / self.sectors)
+
+    def place(self, chart: Tensor, normals: Tensor) -> Tensor:
+        within = torch.special.ndtr(normals[:, 0]) - 0.5
+        return _on_circle(2 * torch.pi / self.sectors * (chart + within))
+
+
+def _on_circle(angle: Tensor) -> Tensor:
+    return torch.stack([angle.cos(), angle.sin()], dim=-1)
 
 
 @dataclass(frozen=True)
@@ -128,8 +252,15 @@ class Empty(Block):
     def dim(self) -> int:
         return 0
 
+    @property
+    def n_coordinates(self) -> int:
+        return 0
+
     def quantile(self, uniform: Tensor) -> Tensor:
         return uniform.float()
+
+    def place(self, chart: Tensor, normals: Tensor) -> Tensor:
+        return normals
 
 
 def _check_size(kind: str, size: int) -> None:
@@ -185,6 +316,23 @@ class LatentSpace:
     def noise_dim(self) -> int:
         """Width of the noise."""
         return self.noise.dim
+
+    def coordinates(self, code: Tensor) -> Tensor:
+        """Return each code as numbers that a metric can read, shape ``(n, n_coordinates)``.
+
+        One for each categorical block (the likeliest value's index), continuous dimension and angle (radians), in the
+        order of the blocks.
+
+        Args:
+            code: Codes, or means of codes, shape ``(n, code_dim)``.
+
+        Example:
+            >>> space = LatentSpace(code=(Categorical(3), Uniform(1)), noise=Normal(2))
+            >>> space.coordinates(torch.tensor([[0.1, 0.2, 0.7, -0.5]]))
+            tensor([[ 2.0000, -0.5000]])
+        """
+        parts = code.split([block.dim for block in self.code], dim=1)
+        return torch.cat([b.coordinates(part) for b, part in zip(self.code, parts, strict=True)], dim=1)
 
     @property
     def n_codes(self) -> int | None:

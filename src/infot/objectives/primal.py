@@ -1,25 +1,28 @@
 """The primal plan: the transport plan held by an encoder of the noise and a balanced assignment of data to codes."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from infot import ot
 from infot.errors import ConfigError
+from infot.models.charts import Charts
 from infot.models.encoders import GaussianNoise
 from infot.models.latents import LatentSpace
-from infot.objectives.base import Batch, Objective, Partners, PlanCoder
+from infot.objectives.base import Batch, Objective, Partners, PlanCoder, Reading
 from infot.ot.schedules import Schedule
 from infot.random import Streams
 
-__all__ = ["PrimalCoder", "PrimalPlan", "noise_gate", "score_codes"]
+__all__ = ["PrimalCoder", "PrimalPlan", "draw", "noise_gate", "score_charts"]
 
 ONSET_RAMP = 0.1  # share of training over which a noise coordinate comes into play
 CODER_SAMPLE = 4096  # data points on which the coder's potential is solved
 CODER_TOLERANCE = 1e-4  # L1 marginal error of that solve
 SCORE_CHUNK = 256  # data points scored at once outside training
 RIGID = 10.0  # relaxation at which frequencies as good as keep the prior
-NEGLIGIBLE = 0.02  # codes of smaller probability give a datum no gradient
+PAIRS = 4  # charts of a datum that are drawn again with gradients, at most, on average
 
 
 def noise_gate(onsets: Float[Tensor, " d"], progress: float) -> Float[Tensor, " d"]:
@@ -27,36 +30,40 @@ def noise_gate(onsets: Float[Tensor, " d"], progress: float) -> Float[Tensor, " 
     return ((progress - onsets) / ONSET_RAMP).clamp(0, 1) * (onsets > 0) + (onsets <= 0).float()
 
 
-def score_codes(
+def draw(
+    generator: nn.Module, charts: Charts, chart: Int[Tensor, " n"], latent: Float[Tensor, "n d"]
+) -> Tensor:
+    """Generate from the coordinates of the code within its chart, and the noise, side by side in ``latent``."""
+    normals, noise = latent.split([charts.n_normals, latent.shape[1] - charts.n_normals], dim=1)
+    return generator(charts.codes(chart, normals), noise)
+
+
+def score_charts(
     nets: nn.ModuleDict,
-    code_values: Float[Tensor, "k code_dim"],
+    charts: Charts,
     law: GaussianNoise,
     data: Tensor,
     *,
-    epsilon: float,
+    prices: Float[Tensor, " d"],
     gate: Float[Tensor, " d"],
-) -> tuple[Float[Tensor, "k n"], Float[Tensor, "k n"]]:
-    """Score every code as an explanation of every datum, with the noise at the mean of its law.
+) -> Float[Tensor, "k n"]:
+    """Score every chart of the code as an explanation of every datum, at the mean of the encoder's law.
 
-    .. math:: A(c, x) = |G(c, \\mu_{c,x}) - x|^2 + \\varepsilon \\, KL(q(e | c, x) | \\zeta_e)
+    .. math:: A(c, x) = |G(c, \\mu_{c,x}) - x|^2 + \\sum_i p_i \\, KL(q(e_i | c, x) | N(0, 1))
 
     Args:
         nets: Holds ``generator``.
-        code_values: Every value of the code.
-        law: Laws of the noise, arrays ``(n, k, d)``.
+        charts: The charts of the code.
+        law: Laws of the code within its chart and of the noise, arrays ``(n, k, d)``.
         data: Data, shape ``(n, *shape)``.
-        epsilon: Price of a nat through the noise, in units of cost.
-        gate: How far each noise coordinate is in play, in [0, 1].
-
-    Returns:
-        The scores A, and the transport costs alone.
+        prices: Price of a nat through each coordinate, in units of cost.
+        gate: How far each coordinate is in play, in [0, 1].
     """
-    n, k = len(data), len(code_values)
-    code = code_values.repeat(n, 1)
-    drawn = nets["generator"](code, (law.mean * gate).flatten(0, 1))
+    n, k = len(data), len(charts)
+    chart = torch.arange(k, device=data.device).repeat(n)
+    drawn = draw(nets["generator"], charts, chart, (law.mean * gate).flatten(0, 1))
     costs = (drawn.view(n, k, -1) - data.reshape(n, 1, -1)).square().sum(-1)
-    prices = epsilon * (law.information() @ gate)
-    return (costs + prices).T, costs.T
+    return (costs + law.information() @ (prices * gate)).T
 
 
 class PrimalPlan(Objective):
@@ -66,14 +73,21 @@ class PrimalPlan(Objective):
         + \varepsilon_c I(c; x), \qquad E_x\, r(c|x) = \zeta_c
 
     Given generator and encoder, the assignment r solves an entropic problem over codes x batch with both marginals
-    fixed; its gradient drops out by the envelope theorem. Only codes of noticeable probability are drawn again with
-    gradients. Method, section 6, route 4.
+    fixed; its gradient drops out by the envelope theorem. It is estimated, without bias, from a few codes of each
+    datum: a code of probability r is drawn with probability min(1, 4 r). Method, section 6, route 4.
+
+    A continuous code has one or more charts (:class:`~infot.models.charts.Charts`): the assignment chooses the chart,
+    the encoder the place within it, as it does for the noise, at prices of their own.
 
     Args:
-        latents: A code of categorical blocks, and normal noise.
+        latents: The code, and normal noise.
         cost_scale: Mean of ``|x - x'|²`` over pairs of data, the unit of both epsilons.
         epsilon: Price of a nat through the noise, relative to ``cost_scale``, over progress.
-        epsilon_code: Price of a nat through the code, relative to ``cost_scale``, over progress.
+        epsilon_code: Price of a nat through the choice of a chart, relative to ``cost_scale``, over progress.
+        epsilons_within: Price of a nat through each coordinate within a chart, relative to ``cost_scale``.
+        balance: Weight of the energy distance between the codes under the plan and their prior, which the assignment
+            alone keeps for charts, but not within them; relative to ``cost_scale``, over progress. None asks for none.
+            From the start it would hold codes at the prior before they say anything.
         onsets: Progress at which each noise coordinate comes into play, shape ``(noise_dim,)``; all from the start if
             omitted.
         relaxation: Price of a nat by which the code frequencies of one batch leave the prior, relative to
@@ -83,7 +97,7 @@ class PrimalPlan(Objective):
         max_steps: Limit on the steps of the assignment's solver.
 
     Raises:
-        ConfigError: If a block of the code is continuous, or ``onsets`` has another size than the noise.
+        ConfigError: If ``onsets`` has another size than the noise, or ``epsilons_within`` than the charts.
     """
 
     players = ("model",)
@@ -95,13 +109,21 @@ class PrimalPlan(Objective):
         cost_scale: float,
         epsilon: Schedule,
         epsilon_code: Schedule,
+        epsilons_within: Sequence[Schedule] = (),
+        balance: Schedule | None = None,
         onsets: Tensor | None = None,
         relaxation: Schedule | None = None,
         tolerance: float = 1e-2,
         max_steps: int = 100,
     ) -> None:
-        if latents.n_codes is None:
-            raise ConfigError("the primal plan assigns data to code values: use categorical code blocks only")
+        self.charts = Charts.of(latents.code)
+        if len(epsilons_within) != self.charts.n_normals:
+            raise ConfigError(
+                f"expected a price for each of the {self.charts.n_normals} continuous coordinates of the code, "
+                f"got {len(epsilons_within)}"
+            )
+        self.latents, self.balance = latents, balance
+        self.epsilons_within = tuple(epsilons_within)
         self.onsets = torch.zeros(latents.noise_dim) if onsets is None else onsets
         if self.onsets.shape != (latents.noise_dim,):
             raise ConfigError(
@@ -109,7 +131,6 @@ class PrimalPlan(Objective):
             )
         self.cost_scale = cost_scale
         self.epsilon, self.epsilon_code = epsilon, epsilon_code
-        self.code_values, self.code_weights = latents.code_values(), latents.code_weights()
         self.relaxation = relaxation
         self.tolerance, self.max_steps = tolerance, max_steps
 
@@ -122,33 +143,55 @@ class PrimalPlan(Objective):
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """Return the transport cost plus the price of the noise under the batch's best assignment, and diagnostics."""
         data = batch.data
-        epsilon = self.cost_scale * self.epsilon(batch.progress)
-        epsilon_code = self.cost_scale * self.epsilon_code(batch.progress)
-        gate = noise_gate(self.onsets, batch.progress).to(data)
-        codes = self.code_values.to(data)
+        prices, epsilon_code = self.prices(batch.progress, data), self._epsilon_code(batch.progress)
+        gate = self._gate(batch.progress, data)
         laws = nets["encoder"](data)
         with torch.no_grad():
-            scores, _ = score_codes(nets, codes, laws, data, epsilon=epsilon, gate=gate)
+            scores = score_charts(nets, self.charts, laws, data, prices=prices, gate=gate)
         plan = self._assign(scores, epsilon_code, self._rho(batch.progress))
-        shares = plan.conditional()
-        picked, rows = (shares > NEGLIGIBLE).nonzero(as_tuple=True)
+        rows, picked, weights = _thin(plan.conditional().T, streams("pairs"))
         law = laws.pick(rows, picked)
-        drawn = nets["generator"](codes[picked], law.sample(streams("noise")) * gate)
-        weights = shares[picked, rows] / len(data)
+        latent = law.sample(streams("noise")) * gate
+        drawn = draw(nets["generator"], self.charts, picked, latent)
         transport = weights @ (drawn - data[rows]).flatten(1).square().sum(1)
-        information = weights @ (law.information() @ gate)
-        loss = (transport + epsilon * information) / self.cost_scale
+        nats = weights @ (law.information() * gate)
+        loss = (transport + nats @ prices) / self.cost_scale
+        if self.charts.n_normals:
+            codes = self.charts.codes(picked, latent[:, : self.charts.n_normals])
+            loss = loss + self._balance(batch.progress) * self._imbalance(codes, weights, len(data), streams)
+        within = nats[: self.charts.n_normals].sum()
         info = {
             "loss": loss,
             "transport_cost": transport,
-            "plan_information": plan.mutual_information("latent"),
-            "noise_information": information,
+            "plan_information": plan.mutual_information("latent") + within,
+            "noise_information": nats.sum() - within,
             "marginal_error": plan.marginal_error,
             "solver_steps": plan.n_steps,
-            "epsilon": torch.tensor(epsilon),
+            "epsilon": prices[-1],
             "epsilon_code": torch.tensor(epsilon_code),
         }
         return loss, {name: value.detach() for name, value in info.items()}
+
+    def _balance(self, progress: float) -> float:
+        return 0.0 if self.balance is None else self.balance(progress)
+
+    def _imbalance(self, codes: Tensor, weights: Tensor, n: int, streams: Streams) -> Tensor:
+        """Return how far the plan's marginal over codes is from the prior: their energy distance."""
+        prior = self.latents.sample_codes(n, streams("prior")).to(codes)
+        return ot.energy_distance(codes, prior, weights / weights.sum())
+
+    def prices(self, progress: float, like: Tensor) -> Float[Tensor, " d"]:
+        """Return the price of a nat through each coordinate of the code and of the noise, in units of cost."""
+        within = [epsilon(progress) for epsilon in self.epsilons_within]
+        prices = torch.tensor(within + [self.epsilon(progress)] * len(self.onsets))
+        return self.cost_scale * prices.to(like)
+
+    def _epsilon_code(self, progress: float) -> float:
+        return self.cost_scale * self.epsilon_code(progress)
+
+    def _gate(self, progress: float, like: Tensor) -> Float[Tensor, " d"]:
+        """Return how far each coordinate is in play: those of the code always are."""
+        return torch.cat([torch.ones(self.charts.n_normals), noise_gate(self.onsets, progress)]).to(like)
 
     def _rho(self, progress: float) -> float | None:
         """Return the price of leaving the prior, in units of cost."""
@@ -158,7 +201,7 @@ class PrimalPlan(Objective):
 
     def _assign(self, scores: Float[Tensor, "k n"], epsilon_code: float, rho: float | None) -> ot.Plan:
         """Assign the batch to codes, as often as the batch seems to hold them, drawn towards the prior."""
-        prior = self.code_weights.to(scores)
+        prior = self.charts.weights.to(scores)
         price = RIGID * self.cost_scale if rho is None else rho
         frequencies = ot.relaxed_frequencies(scores, prior, epsilon=epsilon_code, rho=price).to(scores)
         return ot.balanced_assignment(
@@ -180,14 +223,26 @@ class PrimalPlan(Objective):
         coder = PrimalCoder(
             nets["generator"],
             nets["encoder"],
-            code_values=self.code_values.to(data),
-            code_weights=self.code_weights.to(data),
-            epsilon=self.cost_scale * self.epsilon(1.0),
-            epsilon_code=self.cost_scale * self.epsilon_code(1.0),
+            charts=self.charts,
+            prices=self.prices(1.0, data),
+            epsilon_code=self._epsilon_code(1.0),
         )
         order = torch.randperm(len(data), generator=streams("coder"))[:CODER_SAMPLE]
         coder.settle(data[order.to(data.device)], self._rho(1.0))
         return coder
+
+
+def _thin(
+    shares: Float[Tensor, "n k"], rng: torch.Generator
+) -> tuple[Int[Tensor, " p"], Int[Tensor, " p"], Float[Tensor, " p"]]:
+    """Choose pairs (row, column) with probability ``min(1, PAIRS * share)``; their weights keep every mean of a row.
+
+    Returns:
+        Rows, columns, and weights whose expectation over all pairs of a row is its shares over the number of rows.
+    """
+    chances = (PAIRS * shares).clamp_max(1)
+    rows, columns = (torch.rand(shares.shape, generator=rng).to(shares) < chances).nonzero(as_tuple=True)
+    return rows, columns, shares[rows, columns] / chances[rows, columns] / len(shares)
 
 
 class PrimalCoder(PlanCoder):
@@ -196,43 +251,46 @@ class PrimalCoder(PlanCoder):
     Args:
         generator: The trained generator.
         encoder: The trained encoder.
-        code_values: Every value of the code.
-        code_weights: Prior over them.
-        epsilon: Price of a nat through the noise, in units of cost.
-        epsilon_code: Price of a nat through the code, in units of cost.
+        charts: The charts of the code.
+        prices: Price of a nat through each coordinate of the code within its chart and of the noise, units of cost.
+        epsilon_code: Price of a nat through the choice of a chart, in units of cost.
     """
 
     code_values: Tensor
     log_weights: Tensor
     potential: Tensor
     prices: Tensor
+    epsilon_code: Tensor
 
     def __init__(
         self,
         generator: nn.Module,
         encoder: nn.Module,
         *,
-        code_values: Tensor,
-        code_weights: Tensor,
-        epsilon: float,
+        charts: Charts,
+        prices: Tensor,
         epsilon_code: float,
     ) -> None:
         super().__init__()
+        self.charts = charts
         self.nets = nn.ModuleDict({"generator": generator, "encoder": encoder})
-        self.register_buffer("code_values", code_values)
-        self.register_buffer("log_weights", code_weights.log())
-        self.register_buffer("potential", torch.zeros_like(code_weights))
-        self.register_buffer("prices", torch.tensor([epsilon, epsilon_code]).to(code_values))
+        weights, every = charts.weights.to(prices), torch.arange(len(charts), device=prices.device)
+        middle = charts.codes(every, prices.new_zeros(len(charts), charts.n_normals))
+        self.register_buffer("code_values", middle)
+        self.register_buffer("log_weights", weights.log())
+        self.register_buffer("potential", torch.zeros_like(weights))
+        self.register_buffer("prices", prices)
+        self.register_buffer("epsilon_code", prices.new_tensor(epsilon_code))
 
     @torch.no_grad()
     def settle(self, data: Tensor, rho: float | None) -> None:
-        """Solve for the potential h under which ``data`` use the codes as often as the plan allows.
+        """Solve for the potential h under which ``data`` use the charts as often as the plan allows.
 
         Args:
             data: Data, shape ``(n, *shape)``.
-            rho: Price of a nat by which code frequencies leave the prior, in units of cost; None keeps the prior.
+            rho: Price of a nat by which frequencies leave the prior, in units of cost; None keeps the prior.
         """
-        scores, prior, epsilon_code = self.scores(data), self.log_weights.exp(), float(self.prices[1])
+        scores, prior, epsilon_code = self.scores(data), self.log_weights.exp(), float(self.epsilon_code)
         if rho is None:
             plan = ot.balanced_assignment(
                 scores, prior, epsilon=epsilon_code, tolerance=CODER_TOLERANCE, max_steps=2000
@@ -244,44 +302,59 @@ class PrimalCoder(PlanCoder):
 
     @torch.no_grad()
     def scores(self, x: Tensor) -> Float[Tensor, "k n"]:
-        """Return A(c, x) of every code and datum, in units of cost."""
-        return torch.cat([self._score(chunk)[0] for chunk in x.split(SCORE_CHUNK)], dim=1)
+        """Return A(c, x) of every chart and datum, in units of cost."""
+        return torch.cat([self._score(chunk) for chunk in x.split(SCORE_CHUNK)], dim=1)
 
     @torch.no_grad()
     def posterior(self, x: Tensor) -> Float[Tensor, "n k"]:
-        """Return r(c | x); see :class:`~infot.objectives.base.Coder`."""
+        """Return r(c | x) over the charts; see :class:`~infot.objectives.base.Coder`."""
         scores = self.scores(x)
-        return torch.softmax(self.log_weights + (self.potential - scores.T) / self.prices[1], dim=1)
+        return torch.softmax(self.log_weights + (self.potential - scores.T) / self.epsilon_code, dim=1)
+
+    @torch.no_grad()
+    def read(self, x: Tensor) -> Reading:
+        """Return the posterior over the charts and the code: its mean, or where it is continuous its likeliest place.
+
+        The mean of a continuous code over charts would lie between them: half a square's turn, where no square is.
+        """
+        if self.charts.n_normals == 0:
+            return super().read(x)
+        posterior, chart, latent = self._likeliest(x)
+        return Reading(posterior, self.charts.codes(chart, latent[:, : self.charts.n_normals]))
 
     @torch.no_grad()
     def noise(self, x: Tensor) -> tuple[Int[Tensor, " n"], Float[Tensor, "n d"]]:
-        """Return the likeliest code of each datum (its index) and the mean of the noise given both."""
-        codes = self.posterior(x).argmax(1)
-        rows = torch.arange(len(x), device=x.device).split(SCORE_CHUNK)
-        means = [
-            self.nets["encoder"](x[part]).pick(torch.arange(len(part), device=x.device), codes[part]).mean
-            for part in rows
-        ]
-        return codes, torch.cat(means)
+        """Return the likeliest chart of each datum (its index) and the mean of the noise given both."""
+        _, chart, latent = self._likeliest(x)
+        return chart, latent[:, self.charts.n_normals :]
 
     @torch.no_grad()
     def partners(self, x: Tensor, count: int) -> Partners:
-        """Return what each datum's likeliest codes generate at the mean of their noise; see :class:`Partners`."""
+        """Return what each datum's likeliest charts generate at the mean of their law; see :class:`Partners`."""
         posterior = self.posterior(x)
-        mass, codes = posterior.topk(min(count, posterior.shape[1]), dim=1)
-        law = self.nets["encoder"](x)
-        noise = law.mean[torch.arange(len(x), device=x.device).unsqueeze(1), codes]
-        points = self.nets["generator"](self.code_values[codes].flatten(0, 1), noise.flatten(0, 1))
-        return Partners(points.view(*codes.shape, *x.shape[1:]), codes, mass)
+        mass, chart = posterior.topk(min(count, posterior.shape[1]), dim=1)
+        latent = self.nets["encoder"](x).mean[torch.arange(len(x), device=x.device).unsqueeze(1), chart]
+        points = draw(self.nets["generator"], self.charts, chart.flatten(), latent.flatten(0, 1))
+        return Partners(points.view(*chart.shape, *x.shape[1:]), chart, mass)
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor) -> Tensor:
-        """Return G(c, e) at each datum's likeliest code and the mean of its noise, shape of ``x``."""
-        codes, noise = self.noise(x)
-        pairs = zip(self.code_values[codes].split(SCORE_CHUNK), noise.split(SCORE_CHUNK), strict=True)
-        return torch.cat([self.nets["generator"](code, part) for code, part in pairs]).view_as(x)
+        """Return G(c, e) at each datum's likeliest chart and the mean of its law, shape of ``x``."""
+        _, chart, latent = self._likeliest(x)
+        pairs = zip(chart.split(SCORE_CHUNK), latent.split(SCORE_CHUNK), strict=True)
+        return torch.cat([draw(self.nets["generator"], self.charts, *pair) for pair in pairs]).view_as(x)
 
-    def _score(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def _likeliest(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the posterior, the likeliest chart, and the mean of the law of code and noise in it."""
+        posterior = self.posterior(x)
+        chart = posterior.argmax(1)
+        means = [
+            self.nets["encoder"](part).pick(torch.arange(len(part), device=x.device), picked).mean
+            for part, picked in zip(x.split(SCORE_CHUNK), chart.split(SCORE_CHUNK), strict=True)
+        ]
+        return posterior, chart, torch.cat(means)
+
+    def _score(self, x: Tensor) -> Tensor:
         law = self.nets["encoder"](x)
-        gate = torch.ones(law.mean.shape[-1]).to(x)
-        return score_codes(self.nets, self.code_values, law, x, epsilon=float(self.prices[0]), gate=gate)
+        gate = torch.ones_like(self.prices)
+        return score_charts(self.nets, self.charts, law, x, prices=self.prices, gate=gate)
