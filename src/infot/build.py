@@ -273,7 +273,6 @@ def _primal_plan(config: RunConfig, latents: LatentSpace, scale: float, shape: t
         epsilon=_geometric(wanted.epsilon, wanted.anneal, 1.0),
         epsilon_code=_geometric((start, end), wanted.code_anneal or wanted.anneal, 1.0),
         epsilons_within=_epsilons_within(config, latents),
-        balance=ot.Linear(0.0, wanted.code_balance, *wanted.loosen),
         onsets=onsets,
         relaxation=_relaxation(wanted, 1.0),
         tolerance=wanted.tolerance,

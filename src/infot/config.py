@@ -106,9 +106,6 @@ class ObjectiveConfig:
     """Price of a nat through the code, relative to epsilon, at start and end: the knob of informativeness."""
     epsilon_within_ratio: tuple[float, float] = (1.0, 1.0)
     """Price of a nat through the continuous code, relative to epsilon, at start and end (primal plan)."""
-    code_balance: float = 1.0
-    """Weight of the energy distance between the continuous codes under the plan and their prior, relative to the mean
-    cost, once `loosen` has passed (primal plan)."""
     absolute_epsilon: bool = False
     """Give epsilon in units of cost instead of relative to the data's mean cost."""
     anneal: tuple[float, float] = (0.0, 0.6)

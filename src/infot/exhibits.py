@@ -9,7 +9,7 @@ from torch import Tensor
 
 from infot.data import Dataset
 from infot.errors import NumericalError
-from infot.models.latents import Block, Categorical, Empty, LatentSpace, Uniform
+from infot.models.latents import Categorical, Empty, LatentSpace
 from infot.objectives.base import Partners
 from infot.random import Streams
 
@@ -23,8 +23,6 @@ MAX_TRAVERSALS = 12
 """Noise coordinates swept, the first ones."""
 TRAVERSAL_STEPS = 9
 """Values on each sweep."""
-SWEEP = {True: 0.95, False: 2.0}
-"""How far a sweep goes either way: almost all of a uniform coordinate, two deviations of a normal one."""
 CODED_IMAGES = 40
 """Held-out images shown with their code posterior."""
 PLAN_POINTS = 240
@@ -122,7 +120,8 @@ def exhibits(
     """Return the arrays of ``evaluation.npz`` that show the model: float32 and int64, no objects.
 
     Images: ``samples`` (K, S, *shape), the same S noises for every code; ``templates`` (K, *shape), noise at
-    its mean; ``traversals`` (J, T, *shape) of the first code with ``traversal_values`` (T,);
+    its mean; ``traversals`` (J, T, *shape) of the first code with ``traversal_values`` (T,); ``code_traversals``
+    (J, T, *shape) along each continuous coordinate of the code;
     ``posterior_data`` (m, *shape), ``posterior`` (m, K), ``posterior_labels`` (m,), ``reconstructions`` (m,
     *shape).
 
@@ -146,7 +145,7 @@ def exhibits(
         if model.holds_plan:
             arrays |= _plan(model, dataset, streams)
     else:
-        arrays = _image_samples(model, streams)
+        arrays = _image_samples(model, streams) | _code_traversals(model)
         if codes is not None:
             arrays |= _coded_images(model, codes, streams)
     arrays |= _traversals(model, dataset)
@@ -160,6 +159,17 @@ def _image_samples(model: Model, streams: Streams) -> dict[str, Tensor]:
     images = generate(model, rows.repeat_interleave(len(noise), dim=0), noise.repeat(len(rows), 1))
     templates = generate(model, rows, _mean_noise(model.latents, len(rows)))
     return {"samples": images.unflatten(0, (len(rows), len(noise))), "templates": templates}
+
+
+def _code_traversals(model: Model) -> dict[str, Tensor]:
+    """Return images along each continuous coordinate of the code, the noise at its mean."""
+    blocks = zip(model.latents.code, _code_sweeps(model.latents), strict=True)
+    continuous = [sweeps for block, sweeps in blocks if not isinstance(block, Categorical)]
+    if not continuous:
+        return {}
+    codes = torch.cat(continuous)
+    images = generate(model, codes.flatten(0, 1), _mean_noise(model.latents, codes.shape[0] * codes.shape[1]))
+    return {"code_traversals": images.unflatten(0, codes.shape[:2])}
 
 
 def _coded_images(model: Model, codes: Codes, streams: Streams) -> dict[str, Tensor]:
@@ -205,13 +215,12 @@ def _traversals(model: Model, dataset: Dataset) -> dict[str, Tensor]:
     if isinstance(latents.noise, Categorical | Empty):
         return {}
     codes = _row_codes(latents)[: 1 if dataset.kind == "images" else MAX_ROWS]
-    values = _sweep_values(latents.noise)
+    sweeps = latents.noise.sweeps(TRAVERSAL_STEPS)
+    values = sweeps[0, :, 0]
     n_axes = min(
         latents.noise_dim, MAX_TRAVERSALS, max(1, MAX_VALUES // (dataset.dim * len(values) * len(codes)))
     )
-    noise = torch.zeros(n_axes, len(values), len(codes), latents.noise_dim)
-    for axis in range(n_axes):
-        noise[axis, :, :, axis] = values[:, None]
+    noise = sweeps[:n_axes].unsqueeze(2).expand(-1, -1, len(codes), -1)
     points = generate(model, codes.repeat(n_axes * len(values), 1), noise.flatten(0, 2))
     if dataset.kind == "images":
         return {"traversals": points.unflatten(0, noise.shape[:2]), "traversal_values": values}
@@ -223,33 +232,24 @@ def _row_codes(latents: LatentSpace) -> Tensor:
     """Return the codes shown: all values, or sweeps of each coordinate with the rest at its centre."""
     if latents.n_codes is not None:
         return latents.code_values()[:MAX_ROWS]
-    centre = torch.cat([_centre(block) for block in latents.code])
-    rows, start = [], 0
-    for block in latents.code:
-        values = torch.eye(block.dim) if isinstance(block, Categorical) else _sweeps(block)
-        part = centre.repeat(len(values), 1)
-        part[:, start : start + block.dim] = values
-        rows.append(part)
-        start += block.dim
-    return torch.cat(rows)[:MAX_ROWS]
+    return torch.cat([sweep for sweeps in _code_sweeps(latents) for sweep in sweeps])[:MAX_ROWS]
 
 
-def _sweeps(block: Block) -> Tensor:
-    values = _sweep_values(block)
-    return torch.einsum("ij,t->itj", torch.eye(block.dim), values).flatten(0, 1)
-
-
-def _sweep_values(block: Block) -> Tensor:
-    end = SWEEP[isinstance(block, Uniform)]
-    return torch.linspace(-end, end, TRAVERSAL_STEPS)
-
-
-def _centre(block: Block) -> Tensor:
-    return torch.eye(block.dim)[0] if isinstance(block, Categorical) else torch.zeros(block.dim)
+def _code_sweeps(latents: LatentSpace) -> list[Tensor]:
+    """Return for each block the codes along its coordinates, ``(j, t, code_dim)``, other blocks at their centres."""
+    centres = [block.centre() for block in latents.code]
+    found = []
+    for i, block in enumerate(latents.code):
+        values = block.sweeps(TRAVERSAL_STEPS)
+        parts = [
+            values if k == i else centre.expand(*values.shape[:2], -1) for k, centre in enumerate(centres)
+        ]
+        found.append(torch.cat(parts, dim=2))
+    return found
 
 
 def _mean_noise(latents: LatentSpace, n: int) -> Tensor:
-    return _centre(latents.noise).repeat(n, 1)
+    return latents.noise.centre().repeat(n, 1)
 
 
 def _shown_code(latents: LatentSpace, samples: Samples) -> Tensor:

@@ -182,7 +182,7 @@ def _general_generator(config: RunConfig) -> RunConfig:
         return config
     return replace(
         config,
-        model=replace(config.model, generator="convolutional"),
+        model=replace(config.model, generator="convolutional", code_deformations=()),
         latent=replace(config.latent, noise=IMAGE_NOISE),
     )
 

@@ -124,6 +124,27 @@ _PRINCIPAL_AXES = replace(
     training=replace(_PRINCIPAL_AXIS.training, steps=3000),
 )
 
+# Shape, angle, place and size of a sprite. A high price keeps the templates alike until places and sizes are told by
+# the coordinates made for them; as it falls, the templates part by shape.
+_FACTORS = replace(
+    _IMAGES,
+    preset="sprites",
+    data=DataConfig(name="sprites"),
+    latent=LatentConfig(categorical=(3,), circle=1, uniform=3),
+    model=replace(
+        _IMAGES.model,
+        displacement_grid=0,
+        code_deformations=("rotation", "translation_x", "translation_y", "scale"),
+    ),
+    objective=replace(
+        _IMAGES.objective,
+        epsilon_code_ratio=(100.0, 2.5),
+        code_anneal=(0.2, 0.6),
+        loosen=(0.5, 0.8),
+    ),
+    training=replace(_IMAGES.training, steps=3000, batch_size=64),
+)
+
 PRESETS: dict[str, RunConfig] = {
     "ring8": _preset(_VECTORS, "ring8", categorical=8),
     "grid25": _preset(_MANY_MODES, "grid25", categorical=25),
@@ -133,6 +154,7 @@ PRESETS: dict[str, RunConfig] = {
     "digits": _preset(_IMAGES, "digits", categorical=10),
     "mnist5k": _preset(_IMAGES, "mnist5k", categorical=10),
     "mnist": _preset(_IMAGES, "mnist", categorical=10),
+    "sprites": _FACTORS,
     "custom": _preset(_VECTORS, "custom", categorical=10, data="file"),
 }
 """Configurations by preset name; `custom` is the start for a user's own table, array or image folder."""

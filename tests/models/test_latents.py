@@ -113,3 +113,14 @@ def test_coordinates_tell_a_code_in_one_number_a_factor():
     angle = torch.tensor(2.5)
     code = torch.tensor([[0.2, 0.1, 0.7, 0.5 * angle.cos(), 0.5 * angle.sin(), -0.3, 1.0, 2.0]])
     torch.testing.assert_close(space.coordinates(code), torch.tensor([[2.0, 2.5, -0.3, 1.0, 2.0]]))
+
+
+@pytest.mark.parametrize("block", [*BLOCKS, Empty()], ids=str)
+def test_sweeps_go_along_each_coordinate_from_the_centre(block):
+    sweeps = block.sweeps(9)
+    assert sweeps.shape[0] == block.n_coordinates and sweeps.shape[2] == block.dim == len(block.centre())
+    for j, sweep in enumerate(sweeps):
+        told = block.coordinates(sweep)
+        assert len(told[:, j].unique()) == len(sweep)
+        others = [k for k in range(block.n_coordinates) if k != j]
+        assert (told[:, others] == block.coordinates(block.centre()[None])[:, others]).all()

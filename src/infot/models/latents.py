@@ -13,6 +13,12 @@ from infot.errors import ConfigError
 __all__ = ["Block", "Categorical", "Circle", "Empty", "Latent", "LatentSpace", "Normal", "Uniform"]
 
 
+UNIFORM_SWEEP = 0.95
+"""How far a sweep of a uniform coordinate goes either way: almost all of it."""
+NORMAL_SWEEP = 2.0
+"""How far a sweep of a normal coordinate goes either way, in standard deviations."""
+
+
 class Block(ABC):
     """A group of latent coordinates with a prior of its own.
 
@@ -63,6 +69,21 @@ class Block(ABC):
     def coordinates(self, values: Tensor) -> Tensor:
         """Return the numbers that tell values ``(n, dim)``, shape ``(n, n_coordinates)``; see there."""
         return values
+
+    @abstractmethod
+    def centre(self) -> Tensor:
+        """Return the value from which the others are looked at, shape ``(dim,)``."""
+
+    @abstractmethod
+    def sweeps(self, steps: int) -> Tensor:
+        """Return values along each coordinate, from end to end, the other ones at the centre.
+
+        Args:
+            steps: Values on a sweep; a categorical block is swept once, over all of its values.
+
+        Returns:
+            Shape ``(n_coordinates, steps, dim)``.
+        """
 
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """Draw ``n`` independent values, shape ``(n, dim)``."""
@@ -133,6 +154,12 @@ class Categorical(Block):
     def chart_weights(self) -> Tensor:
         return self.probabilities()
 
+    def centre(self) -> Tensor:
+        return torch.eye(self.n)[0]
+
+    def sweeps(self, steps: int) -> Tensor:
+        return torch.eye(self.n).unsqueeze(0)
+
     def place(self, chart: Tensor, normals: Tensor) -> Tensor:
         return torch.nn.functional.one_hot(chart, self.n).to(normals)
 
@@ -157,6 +184,12 @@ class Uniform(Block):
     def quantile(self, uniform: Tensor) -> Tensor:
         return (2 * uniform - 1).float()
 
+    def centre(self) -> Tensor:
+        return torch.zeros(self.size)
+
+    def sweeps(self, steps: int) -> Tensor:
+        return _along_axes(self.size, torch.linspace(-UNIFORM_SWEEP, UNIFORM_SWEEP, steps))
+
     def place(self, chart: Tensor, normals: Tensor) -> Tensor:
         return 2 * torch.special.ndtr(normals) - 1
 
@@ -180,6 +213,12 @@ class Normal(Block):
 
     def quantile(self, uniform: Tensor) -> Tensor:
         return torch.special.ndtri(uniform).float()
+
+    def centre(self) -> Tensor:
+        return torch.zeros(self.size)
+
+    def sweeps(self, steps: int) -> Tensor:
+        return _along_axes(self.size, torch.linspace(-NORMAL_SWEEP, NORMAL_SWEEP, steps))
 
     def place(self, chart: Tensor, normals: Tensor) -> Tensor:
         return normals
@@ -235,9 +274,19 @@ class Circle(Block):
     def chart_weights(self) -> Tensor:
         return torch.full((self.sectors,), 1 / self.sectors)
 
+    def centre(self) -> Tensor:
+        return torch.tensor([1.0, 0.0])
+
+    def sweeps(self, steps: int) -> Tensor:
+        return _on_circle(2 * torch.pi * torch.arange(steps) / steps).unsqueeze(0)
+
     def place(self, chart: Tensor, normals: Tensor) -> Tensor:
         within = torch.special.ndtr(normals[:, 0]) - 0.5
         return _on_circle(2 * torch.pi / self.sectors * (chart + within))
+
+
+def _along_axes(size: int, values: Tensor) -> Tensor:
+    return torch.einsum("ij,t->itj", torch.eye(size), values)
 
 
 def _on_circle(angle: Tensor) -> Tensor:
@@ -258,6 +307,12 @@ class Empty(Block):
 
     def quantile(self, uniform: Tensor) -> Tensor:
         return uniform.float()
+
+    def centre(self) -> Tensor:
+        return torch.zeros(0)
+
+    def sweeps(self, steps: int) -> Tensor:
+        return torch.zeros(0, steps, 0)
 
     def place(self, chart: Tensor, normals: Tensor) -> Tensor:
         return normals

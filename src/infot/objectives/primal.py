@@ -85,9 +85,6 @@ class PrimalPlan(Objective):
         epsilon: Price of a nat through the noise, relative to ``cost_scale``, over progress.
         epsilon_code: Price of a nat through the choice of a chart, relative to ``cost_scale``, over progress.
         epsilons_within: Price of a nat through each coordinate within a chart, relative to ``cost_scale``.
-        balance: Weight of the energy distance between the codes under the plan and their prior, which the assignment
-            alone keeps for charts, but not within them; relative to ``cost_scale``, over progress. None asks for none.
-            From the start it would hold codes at the prior before they say anything.
         onsets: Progress at which each noise coordinate comes into play, shape ``(noise_dim,)``; all from the start if
             omitted.
         relaxation: Price of a nat by which the code frequencies of one batch leave the prior, relative to
@@ -110,7 +107,6 @@ class PrimalPlan(Objective):
         epsilon: Schedule,
         epsilon_code: Schedule,
         epsilons_within: Sequence[Schedule] = (),
-        balance: Schedule | None = None,
         onsets: Tensor | None = None,
         relaxation: Schedule | None = None,
         tolerance: float = 1e-2,
@@ -122,7 +118,6 @@ class PrimalPlan(Objective):
                 f"expected a price for each of the {self.charts.n_normals} continuous coordinates of the code, "
                 f"got {len(epsilons_within)}"
             )
-        self.latents, self.balance = latents, balance
         self.epsilons_within = tuple(epsilons_within)
         self.onsets = torch.zeros(latents.noise_dim) if onsets is None else onsets
         if self.onsets.shape != (latents.noise_dim,):
@@ -156,9 +151,6 @@ class PrimalPlan(Objective):
         transport = weights @ (drawn - data[rows]).flatten(1).square().sum(1)
         nats = weights @ (law.information() * gate)
         loss = (transport + nats @ prices) / self.cost_scale
-        if self.charts.n_normals:
-            codes = self.charts.codes(picked, latent[:, : self.charts.n_normals])
-            loss = loss + self._balance(batch.progress) * self._imbalance(codes, weights, len(data), streams)
         within = nats[: self.charts.n_normals].sum()
         info = {
             "loss": loss,
@@ -171,14 +163,6 @@ class PrimalPlan(Objective):
             "epsilon_code": torch.tensor(epsilon_code),
         }
         return loss, {name: value.detach() for name, value in info.items()}
-
-    def _balance(self, progress: float) -> float:
-        return 0.0 if self.balance is None else self.balance(progress)
-
-    def _imbalance(self, codes: Tensor, weights: Tensor, n: int, streams: Streams) -> Tensor:
-        """Return how far the plan's marginal over codes is from the prior: their energy distance."""
-        prior = self.latents.sample_codes(n, streams("prior")).to(codes)
-        return ot.energy_distance(codes, prior, weights / weights.sum())
 
     def prices(self, progress: float, like: Tensor) -> Float[Tensor, " d"]:
         """Return the price of a nat through each coordinate of the code and of the noise, in units of cost."""

@@ -24,7 +24,14 @@ FLAT = {
 }
 """Number of dimensions of the arrays that are not pictures."""
 
-IMAGES = {"templates": 1, "posterior_data": 1, "reconstructions": 1, "samples": 2, "traversals": 2}
+IMAGES = {
+    "templates": 1,
+    "posterior_data": 1,
+    "reconstructions": 1,
+    "samples": 2,
+    "traversals": 2,
+    "code_traversals": 2,
+}
 """Number of dimensions before the (C, H, W) of a picture."""
 
 TOGETHER = (

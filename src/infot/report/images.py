@@ -12,7 +12,14 @@ from infot.report.record import grid_step
 from infot.report.scales import short
 from infot.report.tables import chip
 
-__all__ = ["codes_figure", "grids_figure", "posterior_figure", "templates_mosaic", "traversal_figure"]
+__all__ = [
+    "code_traversal_figure",
+    "codes_figure",
+    "grids_figure",
+    "posterior_figure",
+    "templates_mosaic",
+    "traversal_figure",
+]
 
 MAX_CODES = 60
 MAX_SWEEPS = 10
@@ -98,37 +105,56 @@ def templates_mosaic(arrays: dict[str, np.ndarray]) -> Markup | None:
     return element("div", *rows, class_="mosaic")
 
 
+def code_traversal_figure(arrays: dict[str, np.ndarray]) -> Markup | None:
+    """Draw a row for each continuous coordinate of the code, swept from end to end with the noise at its mean."""
+    sweeps = arrays.get("code_traversals")
+    if sweeps is None or sweeps.ndim != 5:
+        return None
+    caption = (
+        "A row for each continuous coordinate of the code: it is swept from end to end (an angle once around), the "
+        "rest of the code and the noise stay at their centres. A code that has found a factor changes one thing along "
+        "its row." + _left_out(sweeps)
+    )
+    return figure(_sweep_rows(sweeps, "Code coordinate"), caption=caption, class_="wide")
+
+
+def _sweep_rows(sweeps: np.ndarray, what: str) -> Markup:
+    rows = [
+        element(
+            "div",
+            element("div", f"{j + 1}", class_="code"),
+            element("div", strip(sweep, f"{what} {j + 1} swept in {len(sweep)} steps."), class_="draws"),
+            class_="code-row sweep",
+        )
+        for j, sweep in enumerate(sweeps[:MAX_SWEEPS])
+    ]
+    return element("div", *rows, class_="codes")
+
+
+def _left_out(sweeps: np.ndarray) -> str:
+    if len(sweeps) <= MAX_SWEEPS:
+        return ""
+    return f" The first {MAX_SWEEPS} of {len(sweeps)} coordinates are shown."
+
+
 def traversal_figure(arrays: dict[str, np.ndarray]) -> Markup | None:
     """Draw a row for each noise coordinate, swept at a fixed code."""
     sweeps = arrays.get("traversals")
     if sweeps is None or sweeps.ndim != 5:
         return None
-    rows = [
-        element(
-            "div",
-            element("div", f"{j + 1}", class_="code"),
-            element(
-                "div", strip(sweep, f"Noise coordinate {j + 1} swept in {len(sweep)} steps."), class_="draws"
-            ),
-            class_="code-row sweep",
-        )
-        for j, sweep in enumerate(sweeps[:MAX_SWEEPS])
-    ]
     values = arrays.get("traversal_values")
     reach = (
         f" from {short(float(values[0]))} to {short(float(values[-1]))} standard deviations"
         if values is not None
         else ""
     )
-    more = (
-        f" The first {MAX_SWEEPS} of {len(sweeps)} coordinates are shown." if len(sweeps) > MAX_SWEEPS else ""
-    )
     caption = (
         f"A row for each coordinate of the noise: it is swept{reach}, the code and the other coordinates "
         "stay. What the thing "
-        "is should stay the same along a row; how it looks (slant, width, thickness …) should change." + more
+        "is should stay the same along a row; how it looks (slant, width, thickness …) should change."
+        + _left_out(sweeps)
     )
-    return figure(element("div", *rows, class_="codes"), caption=caption, class_="wide")
+    return figure(_sweep_rows(sweeps, "Noise coordinate"), caption=caption, class_="wide")
 
 
 def posterior_figure(arrays: dict[str, np.ndarray], *, reader: str = "the plan") -> Markup | None:

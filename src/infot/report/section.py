@@ -98,6 +98,7 @@ def _image_parts(run: Run, detail: Detail) -> list[Part]:
     which = "which code an image belongs to"
     return [
         ("What each code draws", _present(drawn)),
+        ("What each coordinate of the code changes", _present(images.code_traversal_figure(run.arrays))),
         ("What the noise changes", _present(images.traversal_figure(run.arrays))),
         (f"{run.reader.capitalize()}: {which}", _present(posterior)),
         ("Codes against labels", _counts(run, "label")),
