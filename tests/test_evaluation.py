@@ -12,7 +12,8 @@ from torch import Tensor
 from infot.data import Dataset, DatasetInfo, Scaling, load
 from infot.errors import ConfigError, NumericalError, RunFolderError
 from infot.evaluation import Evaluation, evaluate, write
-from infot.models.latents import Block, Categorical, LatentSpace, Normal, Uniform
+from infot.models.blocks import Block, Categorical, Normal, Uniform
+from infot.models.latents import LatentSpace
 from infot.objectives.base import Partners
 
 

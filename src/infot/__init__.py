@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from infot import ot
     from infot.model import TrainedModel, load
-    from infot.models.latents import Categorical, LatentSpace, Normal, Uniform
+    from infot.models.blocks import Categorical, Circle, Normal, Uniform
+    from infot.models.latents import LatentSpace
 
-__all__ = ["Categorical", "LatentSpace", "Normal", "TrainedModel", "Uniform", "load", "ot"]
+__all__ = ["Categorical", "Circle", "LatentSpace", "Normal", "TrainedModel", "Uniform", "load", "ot"]
 
 _HOMES = {
     "TrainedModel": "infot.model",
     "load": "infot.model",
-    "Categorical": "infot.models.latents",
+    "Categorical": "infot.models.blocks",
     "LatentSpace": "infot.models.latents",
-    "Normal": "infot.models.latents",
-    "Uniform": "infot.models.latents",
+    "Circle": "infot.models.blocks",
+    "Normal": "infot.models.blocks",
+    "Uniform": "infot.models.blocks",
 }
 
 

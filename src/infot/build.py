@@ -11,6 +11,7 @@ from infot.config import ModelConfig, ObjectiveConfig, RunConfig
 from infot.data import Dataset
 from infot.errors import CheckpointError, ConfigError
 from infot.methods import AUTOENCODERS, WITH_CRITIC
+from infot.models.blocks import Block, Categorical, Circle, Empty, Normal, Uniform
 from infot.models.charts import Charts
 from infot.models.code_critic import CodeCritic
 from infot.models.code_encoder import CodeEncoder
@@ -19,7 +20,7 @@ from infot.models.critics import Critic, FeatureCritic, RecognitionCritic, Trunk
 from infot.models.deformable import DeformableGenerator, deformation_names, deformation_onsets
 from infot.models.encoders import NoiseEncoder
 from infot.models.generators import LinearGenerator, MLPGenerator
-from infot.models.latents import Block, Categorical, Circle, Empty, LatentSpace, Normal, Uniform
+from infot.models.latents import LatentSpace
 from infot.objectives.base import Coder, Objective
 from infot.objectives.beta_tcvae import BetaTCVAE
 from infot.objectives.beta_vae import BetaVAE

@@ -32,7 +32,7 @@ from infot.metrics import (
     w2_data_metric,
     w2_metric,
 )
-from infot.models.latents import Categorical
+from infot.models.blocks import Categorical
 from infot.random import Streams
 
 __all__ = ["Evaluation", "evaluate", "write"]

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from infot.data import Dataset
 from infot.errors import NumericalError
-from infot.models.latents import Categorical, Empty, LatentSpace
+from infot.models.blocks import Categorical, Empty
+from infot.models.latents import LatentSpace
 from infot.objectives.base import Partners
 from infot.random import Streams
 

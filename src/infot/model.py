@@ -18,7 +18,8 @@ from infot.config_file import config_from_plain, config_to_plain
 from infot.data import Dataset, Scaling
 from infot.errors import CheckpointError, ConfigError, ProblemError
 from infot.model_card import model_card
-from infot.models.latents import Categorical, LatentSpace
+from infot.models.blocks import Categorical
+from infot.models.latents import LatentSpace
 from infot.objectives.base import Coder, Partners, PlanCoder
 from infot.random import Streams
 from infot.training.tensorfile import load_weights, read_tensors, write_tensors

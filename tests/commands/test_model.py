@@ -10,7 +10,8 @@ import torch
 
 from infot.errors import CheckpointError, ConfigError, ProblemError, RunFolderError
 from infot.model import TrainedModel, load
-from infot.models.latents import Categorical, LatentSpace, Normal, Uniform
+from infot.models.blocks import Categorical, Normal, Uniform
+from infot.models.latents import LatentSpace
 
 
 @pytest.fixture

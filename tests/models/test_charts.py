@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from infot.models.blocks import Block, Categorical, Circle, Normal, Uniform
 from infot.models.charts import Charts
-from infot.models.latents import Block, Categorical, Circle, Normal, Uniform
 
 BLOCKS = [Categorical(3, (0.5, 0.3, 0.2)), Uniform(2), Normal(1), Circle(5)]
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from infot.errors import ConfigError
-from infot.models.latents import Categorical, Circle, Empty, LatentSpace, Normal, Uniform
+from infot.models.blocks import Categorical, Circle, Empty, Normal, Uniform
+from infot.models.latents import LatentSpace
 
 BLOCKS = [Categorical(5), Categorical(3, (0.5, 0.3, 0.2)), Uniform(2), Normal(3), Circle(4)]
 

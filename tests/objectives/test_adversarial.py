@@ -8,9 +8,10 @@ from torch import Tensor, nn
 
 from infot import ot
 from infot.metrics.coverage import w2
+from infot.models.blocks import Categorical, Normal, Uniform
 from infot.models.critics import Critic, FeatureCritic, Judgement, RecognitionCritic, Trunk
 from infot.models.generators import MLPGenerator
-from infot.models.latents import Categorical, LatentSpace, Normal, Uniform
+from infot.models.latents import LatentSpace
 from infot.objectives.base import Batch, Objective
 from infot.objectives.infogan import InfoGAN
 from infot.objectives.nonsaturating import NonSaturating

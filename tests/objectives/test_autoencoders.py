@@ -11,13 +11,14 @@ from torch.distributions import Normal as NormalLaw
 
 from infot.data import load
 from infot.errors import ConfigError
+from infot.models.blocks import Block, Categorical, Empty, Normal
 from infot.models.code_critic import CodeCritic
 from infot.models.code_encoder import CodeEncoder
 from infot.models.convolutional import ConvolutionalGenerator
 from infot.models.critics import Trunk
 from infot.models.encoders import GaussianNoise
 from infot.models.generators import LinearGenerator
-from infot.models.latents import Block, Categorical, Empty, Latent, LatentSpace, Normal
+from infot.models.latents import Latent, LatentSpace
 from infot.objectives.autoencoder import Autoencoder
 from infot.objectives.base import Batch
 from infot.objectives.beta_tcvae import BetaTCVAE

@@ -8,9 +8,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from infot.errors import ConfigError
+from infot.models.blocks import Block, Categorical, Normal, Uniform
 from infot.models.critics import FeatureCritic, RecognitionCritic, Trunk
 from infot.models.generators import MLPGenerator
-from infot.models.latents import Block, Categorical, LatentSpace, Normal, Uniform
+from infot.models.latents import LatentSpace
 from infot.objectives.base import Batch
 from infot.objectives.code_pairs import draw_pairs
 from infot.objectives.infogan import InfoGAN

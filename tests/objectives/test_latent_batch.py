@@ -1,7 +1,8 @@
 import torch
 
 from infot import ot
-from infot.models.latents import Categorical, LatentSpace, Normal, Uniform
+from infot.models.blocks import Categorical, Normal, Uniform
+from infot.models.latents import LatentSpace
 from infot.objectives.latent_batch import LatentGrid
 
 

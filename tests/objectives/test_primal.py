@@ -10,9 +10,10 @@ from infot import ot
 from infot.data import BatchSampler, load
 from infot.errors import ConfigError
 from infot.metrics.clustering import accuracy, contingency
+from infot.models.blocks import Categorical, Circle, Normal, Uniform
 from infot.models.deformable import PARAMETER_GAIN, DeformableGenerator, deformation_onsets
 from infot.models.encoders import NoiseEncoder
-from infot.models.latents import Categorical, Circle, LatentSpace, Normal, Uniform
+from infot.models.latents import LatentSpace
 from infot.objectives.base import Batch
 from infot.objectives.primal import PrimalPlan, _thin, noise_gate, score_charts
 from infot.random import Streams

@@ -5,8 +5,9 @@ import torch
 from torch import nn
 
 from infot import ot
+from infot.models.blocks import Categorical, Normal
 from infot.models.generators import LinearGenerator, MLPGenerator
-from infot.models.latents import Categorical, LatentSpace, Normal
+from infot.models.latents import LatentSpace
 from infot.objectives.base import Batch
 from infot.objectives.latent_batch import LatentGrid
 from infot.objectives.structured import PlanSettings, SamplePlan

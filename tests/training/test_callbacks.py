@@ -8,7 +8,8 @@ from PIL import Image
 from rich.console import Console
 
 from infot.errors import RunFolderError
-from infot.models.latents import Categorical, LatentSpace, Normal, Uniform
+from infot.models.blocks import Categorical, Normal, Uniform
+from infot.models.latents import LatentSpace
 from infot.training.callbacks import (
     MetricsLog,
     Progress,

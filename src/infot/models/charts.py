@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from infot.models.latents import Block
+from infot.models.blocks import Block
 
 __all__ = ["Charts"]
 
@@ -26,7 +26,7 @@ class Charts:
         weights: Prior over the combinations, shape ``(k,)``.
 
     Example:
-        >>> from infot.models.latents import Categorical, Uniform
+        >>> from infot.models.blocks import Categorical, Uniform
         >>> charts = Charts.of((Categorical(3), Uniform(1)))
         >>> len(charts), charts.n_normals
         (3, 1)

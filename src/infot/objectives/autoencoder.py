@@ -6,8 +6,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from infot.errors import ConfigError
+from infot.models.blocks import Normal
 from infot.models.encoders import GaussianNoise
-from infot.models.latents import Latent, LatentSpace, Normal
+from infot.models.latents import Latent, LatentSpace
 from infot.objectives.base import Objective
 from infot.objectives.encoder_coder import EncoderCoder
 from infot.objectives.likelihoods import Likelihood

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from infot.errors import ConfigError
-from infot.models.latents import LatentSpace, Uniform
+from infot.models.blocks import Uniform
+from infot.models.latents import LatentSpace
 from infot.objectives.base import Batch, Objective
 from infot.objectives.code_pairs import draw_pairs
 from infot.objectives.infogan import InfoGAN

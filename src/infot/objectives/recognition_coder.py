@@ -4,7 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from infot.models.latents import Categorical, LatentSpace
+from infot.models.blocks import Categorical
+from infot.models.latents import LatentSpace
 from infot.objectives.base import Coder, Reading
 
 __all__ = ["RecognitionCoder"]

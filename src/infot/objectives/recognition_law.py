@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from infot.models.latents import Block, Categorical, LatentSpace, Uniform
+from infot.models.blocks import Block, Categorical, Uniform
+from infot.models.latents import LatentSpace
 
 __all__ = ["code_log_likelihood", "code_log_prior"]
 
