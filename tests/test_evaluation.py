@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from infot import evaluation as evaluation_module
 from infot.data import Dataset, DatasetInfo, Scaling, load
 from infot.errors import ConfigError, NumericalError, RunFolderError
 from infot.evaluation import Evaluation, evaluate, write
@@ -271,6 +272,16 @@ def test_codes_without_a_plan_are_held_against_labels_and_nothing_is_rebuilt() -
     assert not {"plan_information", "reconstruction_error"} & found.metrics.keys()
     assert "reconstructions" not in found.arrays and "posterior" in found.arrays
     assert found.protocol["codes"] == "likeliest code of 400 held-out data, by the rule"
+
+
+@pytest.mark.parametrize(("limit", "to"), [("HELD_OUT_LIMIT", 50), ("HELD_OUT_VALUES", 50 * 36 + 35)])
+def test_a_held_out_part_with_too_many_data_or_pixels_is_thinned(
+    monkeypatch: pytest.MonkeyPatch, limit: str, to: int
+) -> None:
+    monkeypatch.setattr(evaluation_module, limit, to)
+    found = evaluate(bars_model(), bars(), seed=0)
+    assert found.protocol["codes"] == "likeliest code of 50 held-out data, by the rule"
+    assert values(found)["accuracy"] == 1
 
 
 def test_false_labels_lower_the_accuracy_by_their_share() -> None:

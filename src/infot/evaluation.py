@@ -45,6 +45,8 @@ NOISE_SAMPLES = 10_000
 """Draws from which the noise's information on the mode is estimated, and the axes of a linear response."""
 HELD_OUT_LIMIT = 10_000
 """Held-out data whose codes are read; a larger held-out part is thinned."""
+HELD_OUT_VALUES = 50_000_000
+"""Values (pixels, channels) in the held-out data whose codes are read: 200 MB, some copies of which are held."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,8 +149,9 @@ def _sampled(model: Model, code: Tensor, noise: Tensor) -> Samples:
 def _read_codes(model: Model, dataset: Dataset, streams: Streams) -> Codes | None:
     n = len(dataset.test)
     order = torch.arange(n)
-    if n > HELD_OUT_LIMIT:
-        order = torch.randperm(n, generator=streams("evaluation/held out"))[:HELD_OUT_LIMIT].sort().values
+    limit = max(1, min(HELD_OUT_LIMIT, HELD_OUT_VALUES // dataset.dim))
+    if n > limit:
+        order = torch.randperm(n, generator=streams("evaluation/held out"))[:limit].sort().values
     data = dataset.test[order]
     try:
         posterior = model.posterior(data)
