@@ -12,10 +12,11 @@ from infot.models.charts import Charts
 from infot.models.encoders import GaussianNoise
 from infot.models.latents import LatentSpace
 from infot.objectives.base import Batch, Objective, Partners, PlanCoder, Reading
+from infot.objectives.refinement import draw, refine
 from infot.ot.schedules import Schedule
 from infot.random import Streams
 
-__all__ = ["PrimalCoder", "PrimalPlan", "draw", "noise_gate", "score_charts"]
+__all__ = ["PrimalCoder", "PrimalPlan", "noise_gate", "score_charts"]
 
 ONSET_RAMP = 0.1  # share of training over which a noise coordinate comes into play
 CODER_SAMPLE = 4096  # data points on which the coder's potential is solved
@@ -28,14 +29,6 @@ PAIRS = 4  # charts of a datum that are drawn again with gradients, at most, on 
 def noise_gate(onsets: Float[Tensor, " d"], progress: float) -> Float[Tensor, " d"]:
     """Return how far each noise coordinate is in play at ``progress``: 0 before its onset, 1 after a short ramp."""
     return ((progress - onsets) / ONSET_RAMP).clamp(0, 1) * (onsets > 0) + (onsets <= 0).float()
-
-
-def draw(
-    generator: nn.Module, charts: Charts, chart: Int[Tensor, " n"], latent: Float[Tensor, "n d"]
-) -> Tensor:
-    """Generate from the coordinates of the code within its chart, and the noise, side by side in ``latent``."""
-    normals, noise = latent.split([charts.n_normals, latent.shape[1] - charts.n_normals], dim=1)
-    return generator(charts.codes(chart, normals), noise)
 
 
 def score_charts(
@@ -308,7 +301,7 @@ class PrimalCoder(PlanCoder):
 
     @torch.no_grad()
     def noise(self, x: Tensor) -> tuple[Int[Tensor, " n"], Float[Tensor, "n d"]]:
-        """Return the likeliest chart of each datum (its index) and the mean of the noise given both."""
+        """Return the likeliest chart of each datum (its index) and the likeliest noise given both."""
         _, chart, latent = self._likeliest(x)
         return chart, latent[:, self.charts.n_normals :]
 
@@ -323,20 +316,22 @@ class PrimalCoder(PlanCoder):
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor) -> Tensor:
-        """Return G(c, e) at each datum's likeliest chart and the mean of its law, shape of ``x``."""
+        """Return G(c, e) at each datum's likeliest chart, as near as refinement comes, shape of ``x``."""
         _, chart, latent = self._likeliest(x)
         pairs = zip(chart.split(SCORE_CHUNK), latent.split(SCORE_CHUNK), strict=True)
         return torch.cat([draw(self.nets["generator"], self.charts, *pair) for pair in pairs]).view_as(x)
 
     def _likeliest(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the posterior, the likeliest chart, and the mean of the law of code and noise in it."""
+        """Return the posterior, the likeliest chart, and where in it the datum's code and noise are."""
         posterior = self.posterior(x)
         chart = posterior.argmax(1)
-        means = [
-            self.nets["encoder"](part).pick(torch.arange(len(part), device=x.device), picked).mean
-            for part, picked in zip(x.split(SCORE_CHUNK), chart.split(SCORE_CHUNK), strict=True)
-        ]
-        return posterior, chart, torch.cat(means)
+        parts = zip(x.split(SCORE_CHUNK), chart.split(SCORE_CHUNK), strict=True)
+        return posterior, chart, torch.cat([self._located(*part) for part in parts])
+
+    def _located(self, x: Tensor, chart: Tensor) -> Tensor:
+        rows = torch.arange(len(x), device=x.device)
+        start = self.nets["encoder"](x).pick(rows, chart).mean
+        return refine(self.nets["generator"], self.charts, chart, start, x, self.prices)
 
     def _score(self, x: Tensor) -> Tensor:
         law = self.nets["encoder"](x)
