@@ -2,11 +2,13 @@ import dataclasses
 
 import pytest
 
+from infot.config import LatentConfig
 from infot.config_checks import check_config
 from infot.errors import ConfigError
 from infot.methods import CONTINUOUS, METHODS
 from infot.presets import PRESETS
 from infot.published import PUBLISHED
+from infot.report.glossary import METRICS
 from infot.suites import LONGER, SUITES, find_suite
 
 
@@ -67,6 +69,25 @@ def test_the_other_generator_is_that_of_the_structured_method() -> None:
     rows = {row.name: row.config("mnist5k") for row in SUITES["mnist5k"].contestants}
     assert rows["infogan-deformable"].model.generator == rows["structured"].model.generator == "deformable"
     assert rows["infogan"].model.generator == "convolutional"
+
+
+def test_disentanglement_is_a_match_of_continuous_codes() -> None:
+    rows = {row.name: row.config("sprites") for row in SUITES["disentanglement"].contestants}
+    assert rows.keys() == {"structured", "infogan", *CONTINUOUS}
+    assert {rows[name].model.generator for name in rows if name != "structured"} == {"convolutional"}
+    for name in ("infogan", "infogan-cr"):
+        assert rows[name].latent == LatentConfig(uniform=5, noise=5)
+
+
+def test_published_scores_of_factors_have_their_names_and_errors() -> None:
+    rows = {row.method: row.metrics for row in PUBLISHED["sprites"]}
+    assert rows["InfoGAN-CR"]["factor_vae"] == (0.88, 0.01) and rows["InfoGAN-CR"]["beta_vae"] == (0.95, None)
+    assert rows["β-TCVAE"] == {
+        "factor_vae": (0.62, None),
+        "dci_disentanglement": (0.29, None),
+        "mig": (0.45, None),
+    }
+    assert {name for metrics in rows.values() for name in metrics} < set(METRICS)
 
 
 def test_stability_moves_each_knob_over_three_decades() -> None:

@@ -89,12 +89,16 @@ def _latent(latent: LatentConfig, objective: ObjectiveConfig) -> Iterator[str]:
         yield _at_least("latent.noise", latent.noise, 0)
     if latent.noise == 0 and objective.method in HOLD_PLANS and objective.plan == "sample":
         yield f"latent.noise: the method {objective.method} couples data with draws of the noise: expected at least 1"
-    if objective.method in AUTOENCODERS and (latent.categorical or latent.uniform or latent.noise != 0):
+    if objective.method in AUTOENCODERS and (
+        latent.categorical or latent.circle or latent.uniform or latent.noise != 0
+    ):
         yield (
             f"latent: the method {objective.method} has a normal code and nothing else; use --latent.normal with "
             "--latent.noise 0, and no other blocks"
         )
-    if objective.method == "infogan-cr" and (latent.categorical or latent.normal or latent.uniform < 2):
+    if objective.method == "infogan-cr" and (
+        latent.categorical or latent.circle or latent.normal or latent.uniform < 2
+    ):
         yield (
             "latent: the method infogan-cr contrasts uniform codes; use --latent.uniform with at least 2, and no other "
             "code blocks"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from infot.config import RunConfig
+from infot.config import LatentConfig, RunConfig
 from infot.config_file import nearest, preset_config
 from infot.errors import ConfigError
 from infot.methods import CONTINUOUS, METHODS, with_method
@@ -124,12 +124,22 @@ def _deformable(config: RunConfig) -> RunConfig:
     )
 
 
+def _uniform_code(config: RunConfig) -> RunConfig:
+    """Give InfoGAN the latent that it has on dSprites in the papers: five uniform codes, five dimensions of noise."""
+    return replace(config, latent=LatentConfig(uniform=5, noise=5))
+
+
 _PLAIN = tuple(Contestant(method, method) for method in METHODS if method not in CONTINUOUS)
 _PACGAN = tuple(Contestant(f"pacgan{pack}", "nonsaturating", _packed(pack)) for pack in (2, 4))
 _LONGER = (
     Contestant("nonsaturating-long", "nonsaturating", _longer),
     Contestant("pacgan2-long", "nonsaturating", lambda config: _longer(_packed(2)(config))),
     Contestant("infogan-long", "infogan", _longer),
+)
+_DISENTANGLERS = (
+    Contestant("structured", "structured"),
+    Contestant("infogan", "infogan", _uniform_code),
+    *(Contestant(method, method) for method in CONTINUOUS),
 )
 _SAME_GENERATOR = Contestant("infogan-deformable", "infogan", _deformable)
 
@@ -185,6 +195,7 @@ SUITES: dict[str, Suite] = {
         Suite("gaussians", ("ring8", "grid25"), (*_PLAIN, *_PACGAN, *_LONGER), seeds=10),
         Suite("mnist5k", ("mnist5k",), (*_PLAIN, _SAME_GENERATOR)),
         Suite("mnist", ("mnist",), (*_PLAIN, _SAME_GENERATOR)),
+        Suite("disentanglement", ("sprites",), _DISENTANGLERS),
         Suite(
             "stability",
             ("ring8", "mnist5k"),
