@@ -7,7 +7,6 @@ from ot_contracts import random_cost, random_weights, rng
 
 from infot import ot
 from infot.ot.solvers.anderson import Anderson
-from infot.ot.solvers.pace import Pace
 
 
 @pytest.mark.parametrize("ratio", [0.3, 0.1, 0.06])
@@ -27,35 +26,27 @@ def test_bold_steps_lead_where_the_semi_dual_does(ratio: float, code: tuple[int,
     torch.testing.assert_close(plan.value, truth.value, atol=1e-9, rtol=0)
 
 
-def test_an_item_whose_error_rises_goes_back_alone() -> None:
-    pace = Pace(np.zeros(2))
-    points = [np.full((2, 1), float(step)) for step in range(3)]
-    assert pace.judge(points[0], np.array([1.0, 1.0]), np.array([0.0, 0.0])) is None
-    assert pace.judge(points[1], np.array([0.5, 0.5]), np.array([0.1, 0.2])) is None
-    back = pace.judge(points[2], np.array([0.3, 1.1]), np.array([0.2, 0.1]))
-    assert back.tolist() == [[2.0], [1.0]]
-    assert pace.bold.tolist() == [True, False]
-    assert pace.mix(np.ones((2, 1)), np.zeros((2, 1))).tolist() == [[1.0], [0.0]]
-    # an item that takes safe steps is not judged again
-    assert pace.judge(points[2], np.array([0.2, 9.0]), np.array([0.2, 0.1])) is None
+def test_a_bold_step_that_lowers_the_value_is_taken_back_to_the_safe_one_by_its_item_alone() -> None:
+    anderson = Anderson(4, np.full((2, 1), 1.0))
+    safe, bold, error = np.full((2, 1), 0.1), np.full((2, 1), 1.0), np.ones(2)
+    far = anderson.next(np.zeros((2, 1)), safe, error, np.zeros(2), bold=bold)
+    assert far.tolist() == [[1.0], [1.0]]
+    back = anderson.next(far, safe, error, np.array([1.0, -1.0]), bold=bold)
+    assert back.tolist() == [[2.0], [0.1]]
+    # extrapolations are not held back where there was none yet, and the bold step is shorter where it went wrong
+    again = anderson.next(back, safe, error, np.array([2.0, 0.1]), bold=bold) - back
+    assert again[0, 0] == 1 and 0.325 < again[1, 0] < 1
 
 
-def test_an_item_that_stops_falling_goes_back() -> None:
-    pace = Pace(np.zeros(1))
-    backs = [
-        pace.judge(np.full((1, 1), float(step)), np.array([1.0]), np.array([-float(step == 4)]))
-        for step in range(5)
-    ]
-    assert backs[:4] == [None] * 4
-    assert backs[4].tolist() == [[0.0]]
-
-
-def test_a_small_error_far_below_the_first_value_leads_nowhere() -> None:
-    pace = Pace(np.zeros(1))
-    assert pace.judge(np.zeros((1, 1)), np.array([0.4]), np.array([3.0])) is None
-    assert pace.judge(np.ones((1, 1)), np.array([0.4]), np.array([3.1])) is None
-    back = pace.judge(np.full((1, 1), 1e7), np.array([0.2]), np.array([-1e6]))
-    assert back.tolist() == [[1.0]]
+@pytest.mark.parametrize("ratio", [0.1, 0.02])
+def test_codes_that_share_all_data_take_few_steps(ratio: float) -> None:
+    """Rows of all codes are drawn from one cloud: the price of the code is felt everywhere."""
+    x, y = torch.randn(96, 2, generator=rng(0)), torch.randn(80, 2, generator=rng(1))
+    cost = ot.squared_euclidean(x, y)
+    epsilon = 0.1 * float(cost.mean())
+    structured = ot.Structured(ot.Entropic(epsilon), ot.Blocks(code=(8, 12)), epsilon_code=ratio * epsilon)
+    plan = ot.solve(ot.OTProblem(cost=cost, regulariser=structured), tolerance=1e-2, on_failure="raise")
+    assert plan.n_steps <= 4 / ratio**0.75
 
 
 def test_an_extrapolation_that_lowers_the_value_is_taken_back_and_the_next_is_shorter() -> None:

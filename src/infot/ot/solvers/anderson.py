@@ -1,6 +1,6 @@
-"""Anderson acceleration of a fixed-point iteration, item by item of a batch, with a fall-back to the plain step."""
+"""Anderson acceleration of a fixed-point iteration, item by item of a batch, with a fall-back to the safe step."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from infot.numerics import empty_loop, namespace
 
@@ -13,17 +13,26 @@ _RIDGE = 1e-7
 _TINY = 1e-30
 
 
+class _Last(NamedTuple):
+    """What is kept of the last point: where its step and its safe step lead, its weighted step, and its error."""
+
+    plain: Any
+    safe: Any
+    scaled: Any
+    error: Any
+
+
 class Anderson:
     """Extrapolate from the last few steps of ``x <- x + step(x)``.
 
     The next point combines the last points so that their steps cancel as well as possible in weighted least squares
     (Anderson 1965; Walker and Ni, SIAM J. Numer. Anal. 49(4), 2011, "type II"). A point whose error is more than twice
-    the last accepted one, or whose value is lower, is thrown away, the plain step is taken instead, and the next
-    extrapolations are shorter. Where plain steps never lower the value, as Sinkhorn's never lower the semi-dual, no
-    extrapolation leads astray for long; errors alone would not tell. Arrays are those of inner loops.
+    the last accepted one, or whose value is lower, is thrown away, the safe step is taken instead, and the next
+    extrapolations are shorter and bold steps safer. Where safe steps never lower the value, as Sinkhorn's never lower
+    the semi-dual, nothing leads astray for long; errors alone would not tell. Arrays are those of inner loops.
 
     Args:
-        memory: How many differences are kept; 0 turns acceleration off.
+        memory: How many differences are kept; 0 takes safe steps only.
         weights: Weights of the least squares, ``(B, n)``.
     """
 
@@ -32,38 +41,58 @@ class Anderson:
         self._xp = namespace(weights)
         self._root = self._xp.sqrt(weights)
         self._held = 0
-        self._last: tuple[Any, Any, Any] | None = None
+        self._last: _Last | None = None
         self._floor: Any = None
-        self._reach, self._went = self._root[:, :1] * 0 + float("inf"), 0 * self._root[:, :1]
+        self._rejected = False  # whether any item ever was: until then nothing is held back
+        self._went: Any = None
+        self._boldness = 0 * self._root[:, :1] + 1
+        self._reach = self._boldness + float("inf")
 
-    def next(self, x: Any, step: Any, error: Any, value: Any = None) -> Any:
-        """Return the next point after evaluating ``step``, ``error`` and ``value``, both ``(B,)``, at ``x``."""
-        plain = x + step
+    def next(self, x: Any, step: Any, error: Any, value: Any = None, *, bold: Any = None) -> Any:
+        """Return the next point.
+
+        Args:
+            x: The point, ``(B, n)``.
+            step: Its safe step.
+            error: Its error, ``(B,)``.
+            value: Its value, ``(B,)``, if there is one.
+            bold: A step that is mostly better, if there is one.
+        """
+        safe = plain = x + step
         if self.memory == 0:
-            return plain
-        scaled = step * self._root
+            return safe
+        if bold is not None:
+            step = step + self._boldness * (bold - step) if self._rejected else bold
+            plain = x + step
+        error = self._judged(x, error, value)
+        now = _Last(plain, safe, step * self._root, error)
         if self._last is None:
-            self._last = (plain, scaled, error)
-            if value is not None:
-                self._slack = (
-                    _ROUNDINGS * self._xp.finfo(value.dtype).eps * (abs(value) + self._xp.amax(abs(x), -1))
-                )
-                self._floor = value - self._slack
+            self._last = now
             return plain
-        last_plain, last_scaled, last_error = self._last
-        if value is not None:
-            error = self._xp.where(value < self._floor, float("inf"), error)
-            self._floor = self._xp.maximum(value - self._slack, self._floor)
-        if not _grew_little(error, last_error):
-            return self._fall_back(plain, scaled, error)
+        if not _grew_little(error, self._last.error):
+            return self._fall_back(now, self._last)
         if self._held == 0:
             self._allocate(x)
         slot = self._held % self.memory
         self._held += 1
-        self._moves[:, slot] = plain - last_plain
-        self._turns[:, slot] = scaled - last_scaled
-        self._last = (plain, scaled, error)
-        return plain - self._within_reach(self._ahead(self._correction(scaled, slot), scaled))
+        self._moves[:, slot] = plain - self._last.plain
+        self._turns[:, slot] = now.scaled - self._last.scaled
+        self._last = now
+        self._went = self._within_reach(self._ahead(self._correction(now.scaled, slot), now.scaled))
+        return plain - self._went
+
+    def _judged(self, x: Any, error: Any, value: Any) -> Any:
+        """Return the errors, infinite where the value is lower than one before by more than rounding."""
+        if value is None:
+            return error
+        if self._floor is None:
+            scale = abs(value) + self._xp.amax(abs(x), -1)
+            self._slack = _ROUNDINGS * self._xp.finfo(value.dtype).eps * scale
+            self._floor = value - self._slack
+            return error
+        error = self._xp.where(value < self._floor, float("inf"), error)
+        self._floor = self._xp.maximum(value - self._slack, self._floor)
+        return error
 
     def _ahead(self, correction: Any, scaled: Any) -> Any:
         """Turn an extrapolation round that goes back by more than the step.
@@ -77,13 +106,13 @@ class Anderson:
         return self._xp.where((forward < 0)[..., None], -correction, correction)
 
     def _within_reach(self, correction: Any) -> Any:
-        """Shorten an extrapolation to what may be hoped to keep its promise, and note its length."""
+        """Shorten an extrapolation to what may be hoped to keep its promise."""
+        if not self._rejected:
+            return correction
         length = self._xp.amax(abs(correction), -1, keepdims=True)
         short = length > self._reach
-        if bool(short.any()):
-            correction = correction * self._xp.where(short, self._reach / (length + _TINY), 1.0)
-            self._reach = self._xp.where(short, 2 * self._reach, self._reach)
-        self._went = self._xp.minimum(length, self._reach)
+        correction = correction * self._xp.where(short, self._reach / (length + _TINY), 1.0)
+        self._reach = self._xp.where(short, 2 * self._reach, self._reach)
         return correction
 
     def _allocate(self, x: Any) -> None:
@@ -109,18 +138,22 @@ class Anderson:
         weights = xp.linalg.solve(gram * scale + self._ridge[:, :held, :held], target * scale)
         return (weights.mT @ self._moves[:, :held])[:, 0]
 
-    def _fall_back(self, plain: Any, scaled: Any, error: Any) -> Any:
-        """Forget the history of the rejected items and take their last plain step; others take their plain step."""
-        assert self._last is not None
-        last_plain, last_scaled, last_error = self._last
-        rejected = ~(error <= _GROWTH * last_error)
-        self._reach = self._xp.where(rejected[..., None], self._went / _SHORTER, self._reach)
+    def _fall_back(self, now: _Last, last: _Last) -> Any:
+        """Forget the history of rejected items and take their last safe step; others go on without extrapolation."""
+        where, rejected = self._xp.where, ~(now.error <= _GROWTH * last.error)
+        mask = rejected[..., None]
+        self._rejected = True
+        self._boldness = where(mask, self._boldness / _SHORTER, self._boldness)
+        if self._went is not None:
+            length = self._xp.amax(abs(self._went), -1, keepdims=True)
+            self._reach = where(mask & (length > 0), length / _SHORTER, self._reach)
+            self._went = None
         if self._held:
             self._moves[rejected], self._turns[rejected] = 0, 0
             self._gram = self._turns @ self._turns.mT
-        where, mask = self._xp.where, rejected[..., None]
-        plain = where(mask, last_plain, plain)
-        self._last = (plain, where(mask, last_scaled, scaled), where(rejected, error + float("inf"), error))
+        plain = where(mask, last.safe, now.plain)
+        safe, scaled = where(mask, last.safe, now.safe), where(mask, last.scaled, now.scaled)
+        self._last = _Last(plain, safe, scaled, where(rejected, now.error + float("inf"), now.error))
         return plain
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from infot.ot.solvers.anderson import Anderson
 from infot.ot.solvers.kernel import Evaluation, Kernel
-from infot.ot.solvers.pace import Pace
 
 __all__ = ["AcceleratedDrive", "AveragingDrive", "Drive", "averaging_move"]
 
@@ -21,7 +20,7 @@ class Drive(ABC):
 
 
 class AcceleratedDrive(Drive):
-    """Steps of the kernel, bold ones as long as errors fall, under Anderson's extrapolation.
+    """Steps of the kernel under Anderson's extrapolation.
 
     Args:
         kernel: What is evaluated.
@@ -30,22 +29,13 @@ class AcceleratedDrive(Drive):
     """
 
     def __init__(self, kernel: Kernel, a: Any, *, memory: int) -> None:
-        self._kernel, self._a, self._memory = kernel, a, memory
+        self._kernel, self._a = kernel, a
         self._anderson = Anderson(memory, a)
-        self._pace = Pace(0 * a[:, 0]) if kernel.bold else None
 
     def next(self, now: Evaluation, error: Any) -> Any:
-        """Return the next potential; an item whose bold steps fail goes back to where it was best."""
-        safe, value = self._kernel.safe_step(now), _semidual(self._a, self._kernel.b, now)
-        if self._pace is None:
-            return self._anderson.next(now.f, safe, error, value)
-        back = self._pace.judge(now.f, error, value)
-        if back is not None:
-            self._anderson = Anderson(self._memory, self._a)
-            return back
-        # bold steps may lower the semi-dual; the pace watches them
-        value = value * ~self._pace.bold
-        return self._anderson.next(now.f, self._pace.mix(self._kernel.bold_step(now), safe), error, value)
+        """Return the next potential."""
+        safe, bold = self._kernel.steps(now)
+        return self._anderson.next(now.f, safe, error, _semidual(self._a, self._kernel.b, now), bold=bold)
 
 
 def _semidual(a: Any, b: Any, now: Evaluation) -> Any:

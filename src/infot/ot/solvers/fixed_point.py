@@ -2,8 +2,8 @@
 
 With one block it is Sinkhorn's algorithm; with nested blocks it is the contraction of the nested logit model (Berry,
 RAND Journal of Economics 25(2), 1994), damped by the smallest price of a nat. Four things make it fast: whole codes
-are balanced by Newton's method inside every evaluation, steps within a code are taken at the price of the noise as long
-as errors fall, Anderson's extrapolation undoes the damping, and small prices are approached through larger ones.
+are balanced by Newton's method inside every evaluation, steps within a code are taken at the code's own price,
+Anderson's extrapolation undoes the damping, and small prices are approached through larger ones.
 """
 
 import math

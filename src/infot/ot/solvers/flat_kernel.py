@@ -110,11 +110,11 @@ class FlatKernel(Kernel):
         g *= -self.epsilon
         return Evaluation(f, g, row_mass, (scaling[:, None], loads[:, None]))
 
-    def safe_step(self, now: Evaluation) -> Any:
+    def steps(self, now: Evaluation) -> tuple[Any, None]:
         """Return ``-epsilon log(row mass)``: Sinkhorn's half step."""
         step = self._xp.log(now.row_mass + self._tiny)
         step *= -self.epsilon
-        return step
+        return step, None
 
 
 def _left(rows: Any, matrix: Any) -> Any:

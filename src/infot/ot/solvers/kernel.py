@@ -24,6 +24,7 @@ class Evaluation(NamedTuple):
         factors: Row factor ``(B, K, m)`` and column factor ``(B, K, M)``; the kernel between them gives ``b`` times the
             density.
         soft: Soft maximum of ``f - C`` over the noise, ``S = -A``, ``(B, K, m)``, where there are codes.
+        posterior: ``p(c | x)``, ``(B, K, m)``, where there are codes.
     """
 
     f: Any
@@ -31,6 +32,7 @@ class Evaluation(NamedTuple):
     row_mass: Any
     factors: tuple[Any, Any]
     soft: Any = None
+    posterior: Any = None
 
 
 class Kernel(ABC):
@@ -41,9 +43,6 @@ class Kernel(ABC):
 
     b: Any
     """Weights of the columns, ``(B, m)``."""
-
-    bold: bool = False
-    """Whether there is a bold step."""
 
     @abstractmethod
     def anchor(self, f: Any) -> Any:
@@ -63,9 +62,8 @@ class Kernel(ABC):
         """
 
     @abstractmethod
-    def safe_step(self, now: Evaluation) -> Any:
-        """Return the step of a contraction."""
+    def steps(self, now: Evaluation) -> tuple[Any, Any]:
+        """Return the step of a contraction that never lowers the semi-dual, and a bold one that may, if there is one.
 
-    def bold_step(self, now: Evaluation) -> Any:
-        """Return a step that is mostly better where it converges, if :attr:`bold`; by default the safe one."""
-        return self.safe_step(now)
+        The bold step is mostly longer and converges in fewer steps; None where there is none.
+        """

@@ -8,12 +8,13 @@ otherwise seep there at the damped pace of the fixed point; with the shifts solv
 settle within the codes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from infot.numerics import namespace, to_loop
+from infot.ot.solvers.kernel import Evaluation
 from infot.ot.structure import Nest
 
 __all__ = ["Codes", "Levels"]
@@ -24,6 +25,7 @@ _ARMIJO = 1e-4
 _SHORTEST = 1e-4
 _STEPS = 20
 _CODES_LIMIT = 128
+_SEEN = 0.7  # what the data see of a change of potential within a code, which smoothing damps
 
 
 @dataclass(frozen=True)
@@ -31,18 +33,16 @@ class Codes:
     """Codes at given shifts.
 
     Args:
-        shift: Added to the potential of every latent of a code, ``(B, K)``.
+        shift: Added to the potential of every latent of a code, ``(B, K)``; None for nothing.
         g: Potential of the data, ``(B, m)``.
         posterior: ``p(c | x)``, ``(B, K, m)``.
         masses: Mass of each code, ``(B, K)``; the code's weight where balanced.
-        value: Semi-dual value, up to what does not depend on the shift, ``(B,)``.
     """
 
     shift: Any
     g: Any
     posterior: Any
     masses: Any
-    value: Any
 
 
 class Levels:
@@ -60,9 +60,12 @@ class Levels:
         # a code without weight keeps a trace of it, so that its potential still extends to it
         self.code_weights = to_loop(nest.code_weights.clamp_min(_TRACE))
         self.b = to_loop(b)
+        self.b_over_codes = self.b[:, None] / self.code_weights[..., None]
         self._xp = namespace(self.b)
         self._conditionals = [to_loop(c) for c in nest.conditionals]
         self._log_weights = [to_loop(c.clamp_min(_TRACE).log().unsqueeze(-1)) for c in nest.conditionals]
+        self._eye = to_loop(torch.eye(nest.n_codes, dtype=b.dtype, device=b.device))
+        self._ridge = _RIDGE * self._eye + 1 / nest.n_codes
         self._tiny = torch.finfo(b.dtype).tiny
         self._eps = torch.finfo(b.dtype).eps
         self._max_steps = _STEPS if 1 < nest.n_codes <= _CODES_LIMIT else 0
@@ -72,70 +75,98 @@ class Levels:
         xp, batch, n_data = self._xp, soft.shape[0], soft.shape[-1]
         if not self.sizes:
             return -soft[:, 0], xp.ones_like(soft)
+        if len(self.sizes) == 1:
+            posterior, top = self._shares(soft, 1)
+            return -top, posterior
         level = soft.reshape(batch, *self.sizes, n_data)
         posterior: Any = 1.0
         for depth in range(len(self.sizes), 0, -1):
-            epsilon = self.epsilons[depth - 1]
-            exponents = level * (1 / epsilon) + self._log_weights[depth - 1]
-            top = xp.amax(exponents, depth, keepdims=True)
-            share = xp.exp(exponents - top)
-            total = share.sum(depth, keepdims=True)
-            share /= total
+            share, level = self._shares(level, depth)
             posterior = share.reshape(*share.shape[:-1], *[1] * (len(self.sizes) - depth), n_data) * posterior
-            level = (epsilon * (top + xp.log(total))).reshape(batch, *self.sizes[: depth - 1], n_data)
         return -level, posterior.reshape(batch, -1, n_data)
 
-    def step(self, row_mass: Any) -> Any:
-        """Return the step of the latent potential from the mass of each row, ``(B, n)``, which is one at the solution.
+    def _shares(self, level: Any, depth: int) -> tuple[Any, Any]:
+        """Return the shares of the values of a block, and their soft maximum."""
+        xp, epsilon, kept = self._xp, self.epsilons[depth - 1], (*[slice(None)] * depth, None)
+        share = level * (1 / epsilon)
+        share += self._log_weights[depth - 1]
+        top = xp.amax(share, depth)
+        share -= top[kept]
+        share = xp.exp(share)
+        total = share.sum(depth)
+        share /= total[kept]
+        top += xp.log(total)
+        top *= epsilon
+        return share, top
 
-        The logarithm of a row's mass is the sum, over the blocks, of the rise of the log-mean given one block more;
-        each rise is undone at its block's price: ``-epsilon log(mass / mean of its code) - epsilon_code log(mean)``.
-        Within a code this is Sinkhorn's step, across codes the contraction of the nested logit. Where codes share data
-        at a price far below the noise's it overshoots.
+    def steps(self, now: Evaluation) -> tuple[Any, Any]:
+        """Return two steps of the latent potential: the safe one, and within each code one at the code's own price.
+
+        The safe step, ``-epsilon_1 log(row mass)``, holds at any plan. Where a code shares its data with no other, the
+        curvature of the semi-dual within it is that of plain smoothing, at the price of the noise; where data are
+        shared, the competition of the codes adds to it at the price of the code, in proportion to what the others hold
+        of the code's data.
         """
-        batch, price = row_mass.shape[0], self.epsilon
-        mean = row_mass.reshape(batch, *self.sizes, -1)
-        step = -price * self._log(mean)
-        mean = (self.noise.reshape(mean.shape) * mean).sum(-1)
-        for depth in range(len(self.sizes), 0, -1):
-            rise, price = price - self.epsilons[depth - 1], self.epsilons[depth - 1]
-            step += (rise * self._log(mean)).reshape(*mean.shape, *[1] * (step.ndim - mean.ndim))
-            mean = (self._conditionals[depth - 1] * mean).sum(-1)
-        return step.reshape(row_mass.shape)
+        logs = self._log(now.row_mass)
+        safe = -self.damping * logs
+        if self.damping == self.epsilon:
+            return safe, None
+        held = now.posterior * self.b[:, None]
+        own = (held * now.posterior).sum(-1) / (held.sum(-1) + self._tiny)
+        rivals = _SEEN * (1 / self.damping - 1 / self.epsilon) * (1 - own)
+        longer = (1 / (1 / self.epsilon + rivals) - self.damping)[..., None]
+        of_codes = self._log((self.noise * now.row_mass.reshape(self.noise.shape)).sum(-1))
+        bold = longer * (of_codes[..., None] - logs.reshape(self.noise.shape))
+        return safe, safe + bold.reshape(safe.shape)
 
     def _log(self, masses: Any) -> Any:
         return self._xp.log(masses + self._tiny)
 
     def balance(self, soft: Any, tolerance: Any) -> Codes:
         """Shift whole codes until the L1 error of their masses is below a tolerance for each item."""
-        now = self._codes(soft, 0 * self.code_weights)
+        now = self._codes(soft, None)
         for _ in range(self._max_steps):
-            gradient = self.code_weights - now.masses
-            if bool((abs(gradient).sum(-1) <= tolerance).all()):
+            error = self._error(now)
+            if bool((error <= tolerance).all()):
                 break
-            now = self._search(soft, now, gradient)
+            least = self._xp.maximum(tolerance, 0.5 * error)
+            now = self._newton_step(soft, now, self.code_weights - now.masses, least)
         return now
 
-    def _codes(self, soft: Any, shift: Any) -> Codes:
-        g, posterior = self.posterior(soft + shift[..., None])
-        masses = (posterior @ self.b[..., None])[..., 0]
-        value = (self.code_weights * shift).sum(-1) + (self.b * g).sum(-1)
-        return Codes(shift, g, posterior, masses, value)
+    def _error(self, codes: Codes) -> Any:
+        """Return the L1 error of the codes' masses, ``(B,)``."""
+        return abs(self.code_weights - codes.masses).sum(-1)
 
-    def _search(self, soft: Any, now: Codes, gradient: Any) -> Codes:
-        """Take Newton's step, shortened item by item until the value rises; else the damped step."""
+    def _codes(self, soft: Any, shift: Any) -> Codes:
+        g, posterior = self.posterior(soft if shift is None else soft + shift[..., None])
+        return Codes(shift, g, posterior, (posterior @ self.b[..., None])[..., 0])
+
+    def _value(self, codes: Codes) -> Any:
+        """Return the semi-dual value, up to what does not depend on the shift, ``(B,)``."""
+        return (self.code_weights * codes.shift).sum(-1) + (self.b * codes.g).sum(-1)
+
+    def _newton_step(self, soft: Any, now: Codes, gradient: Any, least: Any) -> Codes:
+        """Take Newton's step: whole where it brings the error below ``least``, else as far as the value rises."""
+        start = 0 * self.code_weights if now.shift is None else now.shift
         direction = self._newton(now, gradient)
-        slope = (gradient * direction).sum(-1)
-        rounding = 8 * self._eps * (abs(now.value) + abs(soft[:, :, 0]).sum(-1))
+        trial = self._codes(soft, start + direction)
+        if bool((self._error(trial) <= least).all()):
+            return trial
+        return self._search(soft, replace(now, shift=start), direction, trial)
+
+    def _search(self, soft: Any, now: Codes, direction: Any, trial: Codes) -> Codes:
+        """Shorten a step item by item until the value rises; else take the damped step."""
+        value, slope = self._value(now), ((self.code_weights - now.masses) * direction).sum(-1)
+        rounding = 8 * self._eps * (abs(value) + abs(soft[:, :, 0]).sum(-1))
         length = self._xp.ones_like(slope)
         while True:
-            trial = self._codes(soft, now.shift + length[..., None] * direction)
-            enough = trial.value >= now.value + _ARMIJO * length * slope - rounding
+            enough = self._value(trial) >= value + _ARMIJO * length * slope - rounding
             if bool(enough.all()):
                 return trial
             if float(length.min()) < _SHORTEST:
                 break
             length = self._xp.where(enough, length, length / 4)
+            trial = self._codes(soft, now.shift + length[..., None] * direction)
         damped = now.shift + self._damped(now)
         return self._codes(soft, self._xp.where(enough[..., None], trial.shift, damped))
 
@@ -147,15 +178,15 @@ class Levels:
         """Return Newton's step on the shifts, with a small ridge and without the constant direction."""
         xp = self._xp
         hessian = self._hessian(now)
-        index = range(hessian.shape[-1])
         scale = (xp.amax(now.masses, -1) * (1 / self.epsilons[-1]))[:, None, None]
-        hessian = hessian / scale + 1 / len(index)
-        hessian[:, index, index] += _RIDGE
+        hessian /= scale
+        hessian += self._ridge
         try:
             step = xp.linalg.solve(hessian, (gradient / scale[..., 0])[..., None])[..., 0]
         except (xp.linalg.LinAlgError, RuntimeError):
             return self._damped(now)
-        return xp.where(xp.isfinite(step).all(-1)[..., None], step, self._damped(now))
+        finite = xp.isfinite(step).all(-1)
+        return step if bool(finite.all()) else xp.where(finite[..., None], step, self._damped(now))
 
     def _hessian(self, now: Codes) -> Any:
         """Return minus the second derivative of the semi-dual in the shifts.
@@ -164,9 +195,9 @@ class Levels:
         ``p(c | x) sum_k (1[same first k blocks] p(c' | first k) - 1[same k - 1] p(c' | first k - 1)) / epsilon_k``.
         """
         posterior, weighted = now.posterior, now.posterior * self.b[:, None]
-        hessian = weighted @ (posterior.mT * (-1 / self.epsilons[0]))
-        index = range(posterior.shape[1])
-        hessian[:, index, index] += now.masses / self.epsilons[-1]
+        hessian = weighted @ posterior.mT
+        hessian *= -1 / self.epsilons[0]
+        hessian += (now.masses * (1 / self.epsilons[-1]))[..., None] * self._eye
         for level in range(1, len(self.sizes)):
             fall = 1 / self.epsilons[level] - 1 / self.epsilons[level - 1]
             shape = (posterior.shape[0], *self.sizes[:level], -1, posterior.shape[-1])

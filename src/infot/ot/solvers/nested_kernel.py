@@ -12,13 +12,12 @@ from torch import Tensor
 
 from infot.numerics import exp_flushed, from_loop, largest_exponent, namespace, to_loop
 from infot.ot.solvers.kernel import Evaluation, Kernel
-from infot.ot.solvers.levels import Codes, Levels
+from infot.ot.solvers.levels import Levels
 from infot.ot.structure import Nest
 
 __all__ = ["NestedKernel"]
 
 _CODE_SHARE = 0.25
-_BOLD = 0.05  # price of the code, relative to that of the noise, below which bold steps seldom pay
 
 
 class NestedKernel(Kernel):
@@ -46,7 +45,6 @@ class NestedKernel(Kernel):
         shape = (cost.shape[0], nest.n_codes, -1, cost.shape[-1])
         self._cost, self._buffer = cost.reshape(shape), buffer.view(shape)
         self._absent = (nest.noise <= 0).unsqueeze(-1) if self.levels.noise.min() <= 0 else None
-        self.bold = _BOLD * nest.epsilon <= nest.damping < nest.epsilon
         self._tolerance = tolerance
         self._largest = largest_exponent(cost.dtype)
         self._tiny = torch.finfo(cost.dtype).tiny
@@ -81,23 +79,19 @@ class NestedKernel(Kernel):
         totals += self._tiny
         soft = self._soft + levels.epsilon * xp.log(totals)
         codes = levels.balance(soft, _CODE_SHARE * xp.clip(error, self._tolerance, 1.0))
-        f, soft = self._shift(f, soft, codes)
-        loads = codes.posterior * levels.b[:, None]
-        loads /= totals * (levels.code_weights[..., None] + self._tiny)
+        if codes.shift is not None:
+            f, soft = self._shift(f, soft, codes.shift[..., None])
+        loads = codes.posterior * levels.b_over_codes
+        loads /= totals
         masses = scaling * (self.matrix @ loads[..., None])[..., 0]
-        return Evaluation(f, codes.g, masses.reshape(f.shape), (scaling, loads), soft)
+        return Evaluation(f, codes.g, masses.reshape(f.shape), (scaling, loads), soft, codes.posterior)
 
-    def _shift(self, f: Any, soft: Any, codes: Codes) -> tuple[Any, Any]:
+    def _shift(self, f: Any, soft: Any, shift: Any) -> tuple[Any, Any]:
         """Shift potential, soft maximum and anchor of whole codes; the kernel stays."""
-        shift = codes.shift[..., None]
         self._anchor = self._anchor + shift
         self._soft = self._soft + shift
         return (f.reshape(self._anchor.shape) + shift).reshape(f.shape), soft + shift
 
-    def safe_step(self, now: Evaluation) -> Any:
-        """Return ``-epsilon_1 log(row mass)``, with the smallest price: a contraction (Berry 1994)."""
-        return -self.levels.damping * self._xp.log(now.row_mass + self._tiny)
-
-    def bold_step(self, now: Evaluation) -> Any:
-        """Return the step that undoes each block's share of the row masses at the block's own price."""
-        return self.levels.step(now.row_mass)
+    def steps(self, now: Evaluation) -> tuple[Any, Any]:
+        """Return the step at the smallest price, a contraction (Berry 1994), and one at each code's own price."""
+        return self.levels.steps(now)
