@@ -166,3 +166,61 @@ def test_solvers_that_keep_marginals_say_so() -> None:
         ot.solve(problem).round()
     with pytest.raises(ProblemError, match="positive, finite sum"):
         ot.OTProblem(cost=torch.rand(2, 2), regulariser=ot.Entropic(0.1), a=torch.zeros(2), rho=1.0)
+
+
+def dirac_value(u: float, v: float, cost: float, epsilon: float, rho: float) -> float:
+    """The value between two diracs, at the mass that minimises it."""
+    p = math.exp((epsilon * math.log(u * v) + rho * math.log(u * v) - cost) / (epsilon + 2 * rho))
+
+    def kl(p: float, q: float) -> float:
+        return p * math.log(p / q) - p + q
+
+    return cost * p + epsilon * kl(p, u * v) + rho * (kl(p, u) + kl(p, v))
+
+
+@pytest.mark.parametrize("rho", [0.05, 1.0, 50.0])
+@pytest.mark.parametrize("epsilon", [0.05, 2.0])
+def test_the_divergence_between_two_diracs_of_different_mass(epsilon: float, rho: float) -> None:
+    u, v = 0.7, 1.9
+    x, y = (torch.tensor([[z]], dtype=torch.float64) for z in (0.0, 0.6))
+    a, b = (torch.tensor([w], dtype=torch.float64) for w in (u, v))
+    settings = {"epsilon": epsilon, "rho": rho, "tolerance": 1e-12, "on_failure": "raise"}
+    expected = dirac_value(u, v, 0.36, epsilon, rho) + epsilon / 2 * (u - v) ** 2
+    expected -= (dirac_value(u, u, 0.0, epsilon, rho) + dirac_value(v, v, 0.0, epsilon, rho)) / 2
+    assert expected > 0
+    assert float(ot.unbalanced_divergence(x, y, a, b, **settings)) == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_divergence_is_positive_zero_on_equal_measures_and_balanced_in_the_limit() -> None:
+    x, y = (
+        torch.randn(n, 2, generator=torch.Generator().manual_seed(n), dtype=torch.float64) for n in (5, 4)
+    )
+    a, b = masses(5, 1, 1.4), masses(4, 2, 0.8)
+    settings = {"epsilon": 0.3, "tolerance": 1e-11, "max_steps": 5000, "on_failure": "raise"}
+    for first, second in ((a, b), (a / a.sum(), b / b.sum())):
+        assert ot.unbalanced_divergence(x, y, first, second, rho=0.5, **settings) > 0
+    assert float(ot.unbalanced_divergence(x, x.flip(0), a, a.flip(0), rho=0.5, **settings)) == pytest.approx(
+        0, abs=1e-9
+    )
+    kept = ot.sinkhorn_divergence(x, y, a / a.sum(), b / b.sum(), **settings)
+    priced = ot.unbalanced_divergence(x, y, a / a.sum(), b / b.sum(), rho=1e6, **settings)
+    assert float(priced) == pytest.approx(float(kept), abs=1e-4)
+
+
+def test_gradients_of_the_divergence_in_points_and_masses_are_finite_differences() -> None:
+    x, y = (
+        torch.randn(n, 2, generator=torch.Generator().manual_seed(n), dtype=torch.float64) for n in (3, 4)
+    )
+
+    def divergence(x: Tensor, y: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        return ot.unbalanced_divergence(x, y, a, b, epsilon=0.4, rho=0.7, tolerance=1e-12, max_steps=5000)
+
+    inputs = tuple(t.requires_grad_() for t in (x, y, masses(3, 1, 1.4), masses(4, 2, 0.8)))
+    assert torch.autograd.gradcheck(divergence, inputs, atol=1e-6)
+
+
+def test_a_divergence_has_one_price_of_its_marginals() -> None:
+    x = torch.rand(3, 2)
+    for rho in (0.0, -1.0, math.inf):
+        with pytest.raises(ProblemError, match="one positive, finite rho"):
+            ot.unbalanced_divergence(x, x, epsilon=0.1, rho=rho)

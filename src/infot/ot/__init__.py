@@ -47,6 +47,7 @@ from infot.ot.divergences import (
     SinkhornDivergenceTo,
     sinkhorn_divergence,
     structured_divergence,
+    unbalanced_divergence,
 )
 from infot.ot.entry import balanced_assignment, choose_solver, solve
 from infot.ot.implicit import Implicit
@@ -170,5 +171,6 @@ __all__ = [
     "structured_divergence",
     "transport_map",
     "transport_value",
+    "unbalanced_divergence",
     "wasserstein_1d",
 ]

@@ -1,5 +1,6 @@
 """Divergences between clouds by regularised transport, differentiable in points and weights."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -17,8 +18,15 @@ from infot.ot.regularisers import Entropic, Regulariser
 from infot.ot.solvers.base import Solver
 from infot.ot.solvers.sinkhorn import SymmetricSinkhorn
 from infot.ot.structure import Structured
+from infot.ot.weights import filled_weights
 
-__all__ = ["SelfTerm", "SinkhornDivergenceTo", "sinkhorn_divergence", "structured_divergence"]
+__all__ = [
+    "SelfTerm",
+    "SinkhornDivergenceTo",
+    "sinkhorn_divergence",
+    "structured_divergence",
+    "unbalanced_divergence",
+]
 
 
 @dataclass(frozen=True)
@@ -27,6 +35,11 @@ class _Measure:
 
     points: Tensor
     weights: Tensor | None
+
+    @property
+    def mass(self) -> Tensor:
+        """The sum of the weights, one where they are left out."""
+        return filled_weights(self.weights, "a cloud", self.points.shape[-2], self.points).sum(-1)
 
 
 @dataclass(frozen=True)
@@ -38,6 +51,7 @@ class _Terms:
     max_steps: int
     on_failure: str
     gradient: Gradient = ENVELOPE
+    rho: float | None = None
 
     def value(
         self, x: _Measure, y: _Measure, regulariser: Regulariser, solver: Solver | None = None
@@ -46,7 +60,7 @@ class _Terms:
         ground = SquaredEuclidean() if self.cost is None else self.cost
         closed = self.closed(x.points, y.points)
         matrix = cost_matrix(x.points, y.points) if closed else ground(x.points, y.points)
-        problem = OTProblem(cost=matrix, regulariser=regulariser, a=x.weights, b=y.weights)
+        problem = OTProblem(cost=matrix, regulariser=regulariser, a=x.weights, b=y.weights, rho=self.rho)
         plan = solve(
             problem,
             solver=solver,
@@ -60,7 +74,8 @@ class _Terms:
     def closed(self, x: Tensor, y: Tensor) -> bool:
         """Say whether gradients have a closed form that takes one product with the plan."""
         euclidean = self.cost is None or isinstance(self.cost, SquaredEuclidean)
-        return euclidean and isinstance(self.gradient, Envelope) and x.ndim == y.ndim
+        kept = self.rho is None
+        return euclidean and kept and isinstance(self.gradient, Envelope) and x.ndim == y.ndim
 
     def itself(self, x: _Measure, epsilon: float) -> Tensor:
         """Return the entropic value of a cloud against itself, by averaged updates."""
@@ -117,6 +132,60 @@ def sinkhorn_divergence(
     """
     terms = _Terms(cost, tolerance, max_steps, on_failure, gradient)
     return terms.divergence(_Measure(x, a), _Measure(y, b), epsilon)
+
+
+def unbalanced_divergence(
+    x: Float[Tensor, "*batch n d"],
+    y: Float[Tensor, "*batch m d"],
+    a: Float[Tensor, "*batch n"] | None = None,
+    b: Float[Tensor, "*batch m"] | None = None,
+    *,
+    epsilon: float,
+    rho: float,
+    cost: Cost | None = None,
+    tolerance: float = 1e-4,
+    max_steps: int = 2000,
+    on_failure: str = "warn",
+) -> Float[Tensor, "*batch"]:
+    r"""Return the debiased divergence between measures of any masses, whose plans leave the weights at a price.
+
+    .. math:: W(x, y) - \tfrac12 W(x, x) - \tfrac12 W(y, y) + \tfrac{\varepsilon}{2} (m_x - m_y)^2
+
+    with :math:`m` the sums of the weights and :math:`W` the optimal values of problems with ``rho``. It is zero for
+    equal measures and positive otherwise (Sejourne, Feydy, Vialard, Trouve, Peyre, "Sinkhorn Divergences for Unbalanced
+    Optimal Transport", arXiv 1910.12958), and never clamped. Gradients in points and weights by the envelope theorem;
+    those in weights are of free numbers.
+
+    Args:
+        x: Points.
+        y: Points.
+        a: Weights of ``x``, of any positive sum, uniform with sum one if left out.
+        b: Weights of ``y``, likewise.
+        epsilon: Smoothing, in units of cost, the same in all three terms.
+        rho: Price of a nat by which the plan's marginals leave the weights, in units of cost, the same for both.
+        cost: Ground cost, squared Euclidean unless given.
+        tolerance: L1 error of the optimality of the marginals of each term.
+        max_steps: Limit on the steps of each solve.
+        on_failure: See :func:`infot.ot.solve`.
+
+    Raises:
+        ProblemError: if the price is not one positive, finite number.
+
+    Example:
+        >>> import torch
+        >>> x, a = torch.rand(5, 2, dtype=torch.float64), torch.full((5,), 0.1, dtype=torch.float64)
+        >>> bool(unbalanced_divergence(x, x, a, 3 * a, epsilon=0.1, rho=1.0) > 0)
+        True
+    """
+    if not 0 < rho < math.inf:
+        raise ProblemError(
+            f"expected one positive, finite rho for both sides of a divergence, got {rho}; "
+            "sinkhorn_divergence keeps the marginals"
+        )
+    terms = _Terms(cost, tolerance, max_steps, on_failure, rho=rho)
+    left, right, entropic = _Measure(x, a), _Measure(y, b), Entropic(epsilon)
+    own = terms.value(left, left, entropic) + terms.value(right, right, entropic)
+    return terms.value(left, right, entropic) - own / 2 + epsilon / 2 * (left.mass - right.mass).square()
 
 
 class SinkhornDivergenceTo:
