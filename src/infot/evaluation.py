@@ -13,9 +13,13 @@ from torch import Tensor
 
 from infot.atomic import write_bytes, write_text
 from infot.data import Dataset, GaussianMixture
+from infot.data.factors import FactorImages
 from infot.errors import ConfigError, RunFolderError
 from infot.exhibits import Codes, Model, Samples, exhibits, generate
+from infot.factor_codes import code_names, measure_factors
 from infot.metrics import (
+    DEFAULT,
+    Disentanglement,
     Metric,
     axes_metrics,
     clustering_metrics,
@@ -43,6 +47,8 @@ W2_SAMPLES = 2000
 """Points on either side of the exact W2."""
 NOISE_SAMPLES = 10_000
 """Draws from which the noise's information on the mode is estimated, and the axes of a linear response."""
+PROFILE = DEFAULT
+"""How the codes of images with known factors are measured."""
 HELD_OUT_LIMIT = 10_000
 """Held-out data whose codes are read; a larger held-out part is thinned."""
 HELD_OUT_VALUES = 50_000_000
@@ -78,6 +84,7 @@ def evaluate(model: Model, dataset: Dataset, *, seed: int) -> Evaluation:
       about it.
     - Gaussians with known axes: how the continuous code and the noise lie to them.
     - Other vectors: exact W2 to held-out data, in the units of training (standardised for tables).
+    - Images with known factors: how well single dimensions of the code stand for single factors.
     - Labelled data: the likeliest code of held-out data, by the plan or the recognition network, against the label.
     - Wherever the model holds a plan: I(c;x) under it on held-out data; for images also the reconstruction error.
 
@@ -103,6 +110,10 @@ def evaluate(model: Model, dataset: Dataset, *, seed: int) -> Evaluation:
             error = reconstruction_metric(codes.data.flatten(1), model.reconstruct(codes.data).flatten(1))
             metrics[error.name] = error
     arrays = exhibits(model, dataset, samples=samples, codes=codes, streams=streams)
+    if codes is not None and dataset.factors is not None:
+        found = measure_factors(model, dataset.factors, streams("evaluation/factors"), profile=PROFILE)
+        metrics |= found.metrics
+        arrays |= _factor_tables(model, dataset.factors, found)
     return Evaluation(
         _protocol(model, dataset, codes, seed),
         _describe(dataset),
@@ -249,6 +260,14 @@ def _code_tables(
     return tables
 
 
+def _factor_tables(model: Model, images: FactorImages, found: Disentanglement) -> dict[str, np.ndarray]:
+    return {
+        "factor_information": found.information.astype(np.float32),
+        "factor_names": np.array(images.factors.names),
+        "code_names": np.array(code_names(model.latents)),
+    }
+
+
 def _protocol(model: Model, dataset: Dataset, codes: Codes | None, seed: int) -> dict[str, Any]:
     protocol: dict[str, Any] = {"seed": seed}
     if dataset.mixture is not None:
@@ -262,6 +281,8 @@ def _protocol(model: Model, dataset: Dataset, codes: Codes | None, seed: int) ->
             protocol["noise_nmi"] = f"{NOISE_SAMPLES} samples, corrected for chance"
     else:
         protocol["name"] = "axes" if dataset.info.axes else dataset.kind
+        if dataset.factors is not None and codes is not None:
+            protocol |= _factor_protocol(model)
     if codes is not None:
         protocol["codes"] = f"likeliest code of {len(codes.data)} held-out data, by {model.route}"
     if dataset.kind == "vectors" and model.holds_plan:
@@ -269,6 +290,17 @@ def _protocol(model: Model, dataset: Dataset, codes: Codes | None, seed: int) ->
             "the trained plan: the heaviest couplings of held-out points with a bank of latents"
         )
     return protocol
+
+
+def _factor_protocol(model: Model) -> dict[str, Any]:
+    return {
+        "name": "factors",
+        "disentanglement": (
+            f"codes by {model.route} of images rendered from independent factors, {PROFILE.train} to learn from and "
+            f"{PROFILE.test} to score on; profile {PROFILE.name}, {PROFILE.bins} bins; a categorical block is one "
+            f"dimension; dimensions whose deviation is below {PROFILE.dead_below} of their prior's are left out"
+        ),
+    }
 
 
 def _describe(dataset: Dataset) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from infot.data import Dataset
 from infot.errors import NumericalError
+from infot.model import Encoding
 from infot.models.blocks import Categorical, Empty
 from infot.models.latents import LatentSpace
 from infot.objectives.base import Partners
@@ -58,6 +59,10 @@ class Model(Protocol):
 
     def posterior(self, x: Tensor) -> Tensor:
         """Return r(c|x), (n, K); raise ConfigError where the model cannot read codes of data."""
+        ...
+
+    def encode(self, x: Tensor) -> Encoding:
+        """Return the code of each datum with its mean, (n, code_dim); raise as :meth:`posterior`."""
         ...
 
     def reconstruct(self, x: Tensor) -> Tensor:

@@ -150,6 +150,12 @@ def test_pickled_arrays_are_refused(ring_run: Path) -> None:
         ("sample_codes", np.array(["a", "b"]), "`sample_codes` is left out, it holds <U1"),
         ("code_frequencies", np.zeros(0), "`code_frequencies` is left out, it is empty"),
         ("class_names", np.array(["a"]), "`class_names` is left out, it has 1 names for 8 labels"),
+        (
+            "factor_information",
+            np.eye(2),
+            "`factor_information` is left out, it has shape (2, 2) for 0 named factors",
+        ),
+        ("factor_names", np.arange(3), "`factor_names` is left out, it holds int64 where text"),
         ("class_names", np.arange(8), "`class_names` is left out, it holds int64 where text"),
     ],
 )

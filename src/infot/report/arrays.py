@@ -21,8 +21,14 @@ FLAT = {
     "code_label_counts": 2,
     "code_frequencies": 1,
     "class_names": 1,
+    "factor_information": 2,
+    "factor_names": 1,
+    "code_names": 1,
 }
 """Number of dimensions of the arrays that are not pictures."""
+
+TEXTS = ("class_names", "factor_names", "code_names")
+"""Arrays of words."""
 
 IMAGES = {
     "templates": 1,
@@ -93,11 +99,12 @@ def read_arrays(path: Path, notes: list[str]) -> dict[str, np.ndarray]:
     _drop_unequal(kept, notes)
     _drop_foreign_pairs(kept, notes)
     _drop_foreign_names(kept, notes)
+    _drop_unnamed_factors(kept, notes)
     return kept
 
 
 def _problem(name: str, array: np.ndarray, *, images: bool) -> str | None:
-    wanted, kinds = ("text", "U") if name == "class_names" else ("numbers", "fiub")
+    wanted, kinds = ("text", "U") if name in TEXTS else ("numbers", "fiub")
     if array.dtype.kind not in kinds:
         return f"holds {array.dtype} where {wanted} {'was' if wanted == 'text' else 'were'} expected"
     if array.size == 0:
@@ -135,6 +142,20 @@ def _drop_foreign_names(arrays: dict[str, np.ndarray], notes: list[str]) -> None
     if len(arrays["class_names"]) != columns:
         found = len(arrays.pop("class_names"))
         notes.append(f"evaluation.npz: `class_names` is left out, it has {found} names for {columns} labels.")
+
+
+def _drop_unnamed_factors(arrays: dict[str, np.ndarray], notes: list[str]) -> None:
+    """Leave out the table of factors by code dimensions unless all its rows and columns have names."""
+    if "factor_information" not in arrays:
+        return
+    names = tuple(len(arrays[name]) if name in arrays else 0 for name in ("factor_names", "code_names"))
+    shape = arrays["factor_information"].shape
+    if shape != names:
+        del arrays["factor_information"]
+        notes.append(
+            f"evaluation.npz: `factor_information` is left out, it has shape {shape} for {names[0]} named factors and "
+            f"{names[1]} named code dimensions."
+        )
 
 
 def _drop_foreign_pairs(arrays: dict[str, np.ndarray], notes: list[str]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from infot.report import images, vectors
 from infot.report.arrays import class_name, is_image_run
 from infot.report.curves import run_curves
+from infot.report.factors import factor_table
 from infot.report.markup import Markup, element, join, prose
 from infot.report.record import Run
 from infot.report.scales import duration
@@ -102,6 +103,7 @@ def _image_parts(run: Run, detail: Detail) -> list[Part]:
         ("What the noise changes", _present(images.traversal_figure(run.arrays))),
         (f"{run.reader.capitalize()}: {which}", _present(posterior)),
         ("Codes against labels", _counts(run, "label")),
+        ("What the code tells of the factors", _factors(run)),
     ]
 
 
@@ -128,6 +130,15 @@ def _counts(run: Run, of: str) -> list[Markup]:
         return []
     names = [class_name(run.arrays, label) for label in range(counts.shape[1])]
     return [code_label_table(counts, of=of, names=names)]
+
+
+def _factors(run: Run) -> list[Markup]:
+    shares = run.arrays.get("factor_information")
+    if shares is None:
+        return []
+    names = (run.arrays[name].tolist() for name in ("factor_names", "code_names"))
+    factors, codes = names
+    return [factor_table(shares, factors=factors, codes=codes)]
 
 
 def _training(run: Run, detail: Detail) -> Part:

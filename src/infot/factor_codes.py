@@ -1,0 +1,91 @@
+"""Codes of images whose factors are known, and how well their single dimensions tell single factors."""
+
+from itertools import pairwise
+from math import sqrt
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from infot.data.factors import FactorImages
+from infot.exhibits import Model
+from infot.metrics import DEFAULT, Disentanglement, Profile, disentanglement_metrics
+from infot.models.latents import Block, Categorical, LatentSpace, Uniform
+
+__all__ = ["code_names", "code_numbers", "measure_factors"]
+
+
+def measure_factors(
+    model: Model, images: FactorImages, rng: torch.Generator, *, profile: Profile = DEFAULT
+) -> Disentanglement:
+    """Measure the codes that a model reads of rendered images against their factors.
+
+    Args:
+        model: A model that can read codes of data.
+        images: Renders the images.
+        rng: Source of randomness.
+        profile: How they are measured.
+
+    Raises:
+        ConfigError: If the model cannot read codes of data.
+    """
+
+    def represent(factors: np.ndarray) -> np.ndarray:
+        mean = model.encode(images.render(torch.from_numpy(factors))).mean
+        return code_numbers(model.latents, mean).numpy()
+
+    seed = int(torch.randint(2**62, (1,), generator=rng))
+    return disentanglement_metrics(
+        represent, images.factors.sizes, np.random.default_rng(seed), profile=profile
+    )
+
+
+def code_numbers(latents: LatentSpace, mean: Tensor) -> Tensor:
+    """Return codes in units of the standard deviation of their prior, a column for each dimension that counts.
+
+    A continuous coordinate is its mean; a categorical block is one number, the index of its likeliest value.
+
+    Args:
+        latents: The latent space.
+        mean: Mean of the code of each datum, shape ``(n, code_dim)``.
+
+    Returns:
+        Shape ``(n, D)``.
+
+    Example:
+        >>> from infot.models.latents import Normal
+        >>> space = LatentSpace((Categorical(2), Normal(1)), Normal(1))
+        >>> code_numbers(space, torch.tensor([[0.2, 0.8, 0.5]]))
+        tensor([[2.0000, 0.5000]])
+    """
+    ends = [0, *torch.tensor([block.dim for block in latents.code]).cumsum(0).tolist()]
+    columns = []
+    for block, (start, end) in zip(latents.code, pairwise(ends), strict=True):
+        part = mean[:, start:end]
+        values = part.argmax(dim=1, keepdim=True) if isinstance(block, Categorical) else part
+        columns.append(values / _spread(block))
+    return torch.cat(columns, dim=1)
+
+
+def code_names(latents: LatentSpace) -> tuple[str, ...]:
+    """Return a name for each column of :func:`code_numbers`, numbered within its kind.
+
+    Example:
+        >>> from infot.models.latents import Normal
+        >>> code_names(LatentSpace((Categorical(10), Uniform(2)), Normal(1)))
+        ('categorical 1', 'uniform 1', 'uniform 2')
+    """
+    names: list[str] = []
+    for block in latents.code:
+        kind = type(block).__name__.lower()
+        before = sum(name.startswith(kind) for name in names)
+        count = 1 if isinstance(block, Categorical) else block.dim
+        names += [f"{kind} {before + i}" for i in range(1, count + 1)]
+    return tuple(names)
+
+
+def _spread(block: Block) -> float:
+    """Return the standard deviation of a coordinate under the prior, of the index for a categorical block."""
+    if isinstance(block, Categorical):
+        return sqrt((block.n**2 - 1) / 12)
+    return 1 / sqrt(3) if isinstance(block, Uniform) else 1.0
