@@ -16,7 +16,8 @@ from infot.factor_codes import code_names, code_numbers, measure_factors
 from infot.metrics import DEFAULT
 from infot.metrics.disentanglement import Forest, Votes
 from infot.model import Encoding
-from infot.models.latents import Categorical, LatentSpace, Normal, Uniform
+from infot.models.blocks import Categorical, Circle, Normal, Uniform
+from infot.models.latents import LatentSpace
 
 FEW = Votes(16, 100, 100)
 QUICK = replace(DEFAULT, train=600, test=600, votes=FEW, pairs=FEW, predictor=Forest(5, 5))
@@ -86,6 +87,14 @@ def test_categorical_blocks_are_one_number_and_all_are_in_units_of_their_prior()
     assert numbers.shape == (20_000, 3)
     assert numbers.std(dim=0).tolist() == pytest.approx([1, 1, 1], abs=0.02)
     assert numbers[:, 0].unique().numel() == 3
+
+
+def test_a_circle_is_its_angle_in_units_of_its_prior() -> None:
+    space = LatentSpace((Circle(),), Normal(1))
+    numbers = code_numbers(space, space.sample_codes(20_000, torch.Generator().manual_seed(0)))
+    assert numbers.shape == (20_000, 1)
+    assert float(numbers.std()) == pytest.approx(1, abs=0.02)
+    assert code_names(space) == ("circle 1",)
 
 
 def test_names_are_counted_within_their_kind() -> None:

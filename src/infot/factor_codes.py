@@ -1,7 +1,7 @@
 """Codes of images whose factors are known, and how well their single dimensions tell single factors."""
 
 from itertools import pairwise
-from math import sqrt
+from math import pi, sqrt
 
 import numpy as np
 import torch
@@ -10,7 +10,8 @@ from torch import Tensor
 from infot.data.factors import FactorImages
 from infot.exhibits import Model
 from infot.metrics import DEFAULT, Disentanglement, Profile, disentanglement_metrics
-from infot.models.latents import Block, Categorical, LatentSpace, Uniform
+from infot.models.blocks import Block, Categorical, Circle, Uniform
+from infot.models.latents import LatentSpace
 
 __all__ = ["code_names", "code_numbers", "measure_factors"]
 
@@ -43,7 +44,8 @@ def measure_factors(
 def code_numbers(latents: LatentSpace, mean: Tensor) -> Tensor:
     """Return codes in units of the standard deviation of their prior, a column for each dimension that counts.
 
-    A continuous coordinate is its mean; a categorical block is one number, the index of its likeliest value.
+    A continuous coordinate is its mean; a categorical block is one number, the index of its likeliest value, and a
+    circle one, the angle of its mean.
 
     Args:
         latents: The latent space.
@@ -53,7 +55,7 @@ def code_numbers(latents: LatentSpace, mean: Tensor) -> Tensor:
         Shape ``(n, D)``.
 
     Example:
-        >>> from infot.models.latents import Normal
+        >>> from infot.models.blocks import Normal
         >>> space = LatentSpace((Categorical(2), Normal(1)), Normal(1))
         >>> code_numbers(space, torch.tensor([[0.2, 0.8, 0.5]]))
         tensor([[2.0000, 0.5000]])
@@ -62,8 +64,7 @@ def code_numbers(latents: LatentSpace, mean: Tensor) -> Tensor:
     columns = []
     for block, (start, end) in zip(latents.code, pairwise(ends), strict=True):
         part = mean[:, start:end]
-        values = part.argmax(dim=1, keepdim=True) if isinstance(block, Categorical) else part
-        columns.append(values / _spread(block))
+        columns.append(block.coordinates(part) / _spread(block))
     return torch.cat(columns, dim=1)
 
 
@@ -71,7 +72,7 @@ def code_names(latents: LatentSpace) -> tuple[str, ...]:
     """Return a name for each column of :func:`code_numbers`, numbered within its kind.
 
     Example:
-        >>> from infot.models.latents import Normal
+        >>> from infot.models.blocks import Normal
         >>> code_names(LatentSpace((Categorical(10), Uniform(2)), Normal(1)))
         ('categorical 1', 'uniform 1', 'uniform 2')
     """
@@ -79,8 +80,7 @@ def code_names(latents: LatentSpace) -> tuple[str, ...]:
     for block in latents.code:
         kind = type(block).__name__.lower()
         before = sum(name.startswith(kind) for name in names)
-        count = 1 if isinstance(block, Categorical) else block.dim
-        names += [f"{kind} {before + i}" for i in range(1, count + 1)]
+        names += [f"{kind} {before + i}" for i in range(1, block.n_coordinates + 1)]
     return tuple(names)
 
 
@@ -88,4 +88,6 @@ def _spread(block: Block) -> float:
     """Return the standard deviation of a coordinate under the prior, of the index for a categorical block."""
     if isinstance(block, Categorical):
         return sqrt((block.n**2 - 1) / 12)
+    if isinstance(block, Circle):
+        return pi / sqrt(3)
     return 1 / sqrt(3) if isinstance(block, Uniform) else 1.0
