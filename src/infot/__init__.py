@@ -1,7 +1,7 @@
 """Informative GANs through optimal transport.
 
 Sub-modules are imported on first use, so that the command line's help needs no torch: ``infot.ot`` is the transport
-core, ``infot.load`` reads a trained model.
+core, ``infot.InformativeGAN`` the estimator, ``infot.load`` reads a trained model.
 """
 
 import importlib
@@ -9,13 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from infot import ot
+    from infot.estimator import InformativeGAN
     from infot.model import TrainedModel, load
     from infot.models.blocks import Categorical, Circle, Normal, Uniform
     from infot.models.latents import LatentSpace
 
-__all__ = ["Categorical", "Circle", "LatentSpace", "Normal", "TrainedModel", "Uniform", "load", "ot"]
+__all__ = [
+    "Categorical",
+    "Circle",
+    "InformativeGAN",
+    "LatentSpace",
+    "Normal",
+    "TrainedModel",
+    "Uniform",
+    "load",
+    "ot",
+]
 
 _HOMES = {
+    "InformativeGAN": "infot.estimator",
     "TrainedModel": "infot.model",
     "load": "infot.model",
     "Categorical": "infot.models.blocks",

@@ -141,7 +141,7 @@ def _value(value: Any, hint: Any, name: str) -> Any:
 
 
 def _tuple(value: Any, arguments: tuple[Any, ...], name: str) -> tuple[Any, ...]:
-    items = value if isinstance(value, list) else [value]
+    items = value if isinstance(value, list | tuple) else [value]
     if arguments[-1] is Ellipsis:
         return tuple(_value(item, arguments[0], name) for item in items)
     if len(items) != len(arguments):

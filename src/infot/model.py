@@ -1,6 +1,5 @@
 """A trained model: generates from codes, reads codes of data, lives in a folder of its own."""
 
-import math
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -11,14 +10,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from infot import ot
 from infot.atomic import disk_errors, write_text
 from infot.build import build_coder, build_latents, build_nets
+from infot.code_vector import code_vector
 from infot.config import RunConfig
 from infot.config_file import config_from_plain, config_to_plain
 from infot.data import Dataset, Scaling
 from infot.errors import CheckpointError, ConfigError, ProblemError
 from infot.model_card import model_card
-from infot.models.blocks import Categorical
 from infot.models.latents import LatentSpace
 from infot.objectives.base import Coder, Partners, PlanCoder
 from infot.random import Streams
@@ -160,16 +160,7 @@ class TrainedModel:
         Raises:
             ConfigError: If there is no such code.
         """
-        if isinstance(code, Tensor):
-            if code.shape != (self.latents.code_dim,):
-                raise ConfigError(
-                    f"expected a code vector ({self.latents.code_dim},), got {tuple(code.shape)}"
-                )
-            return code.float()
-        values = [code] if isinstance(code, int) else list(code)
-        if len(values) == 1 and self.latents.n_codes is not None:
-            return self.latents.code_values()[_index(values[0], self.latents.n_codes)]
-        return _code_of_values(self.latents, values)
+        return code_vector(self.latents, code)
 
     def posterior(self, x: Tensor) -> Tensor:
         """Return the probability of every code value given each datum, shape ``(n, k)``; rows sum to 1.
@@ -192,6 +183,21 @@ class TrainedModel:
     def reconstruct(self, x: Tensor) -> Tensor:
         """Return what the plan couples with each datum, shape of ``x``."""
         return self._in_chunks(self._plan_coder().reconstruct, self._checked(x))
+
+    def plan(self, x: Tensor) -> ot.Plan:
+        """Return the transport plan between latents and ``x`` under the potentials of training.
+
+        Rows are latents, code by code, weighed as ``x`` uses them; columns are data, each of weight ``1 / n``. Where an
+        encoder holds the plan, rows are codes and the cost holds what the noise costs.
+
+        Args:
+            x: Data in the model's units, shape ``(n, *shape)``.
+
+        Returns:
+            The plan: ``plan.conditional()`` summed over the noise of each code is the posterior of :meth:`encode`.
+        """
+        with torch.no_grad():
+            return self._plan_coder().plan(self._checked(x).to(self.device))
 
     def partners(self, x: Tensor, count: int) -> Partners:
         """Return the heaviest couplings of each datum under the plan; see :class:`Partners`."""
@@ -362,30 +368,3 @@ def _data_shape(facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Data
         feature_names=tuple(str(name) for name in facts["feature_names"]),
         scaling=Scaling(scaling["mean"], scaling["std"]) if scaling else None,
     )
-
-
-def _index(value: float, n: int) -> int:
-    if value != int(value) or not 0 <= value < n:
-        raise ConfigError(f"code: expected a whole number from 0 to {n - 1}, got {value}")
-    return int(value)
-
-
-def _code_of_values(latents: LatentSpace, values: Sequence[float]) -> Tensor:
-    widths = [1 if isinstance(block, Categorical) else block.dim for block in latents.code]
-    if len(values) != sum(widths):
-        raise ConfigError(
-            f"code: expected {sum(widths)} values (one index for a categorical block, one number for each continuous "
-            f"dimension), got {len(values)}"
-        )
-    parts: list[Tensor] = []
-    at = 0
-    for block, width in zip(latents.code, widths, strict=True):
-        if isinstance(block, Categorical):
-            parts.append(torch.eye(block.n)[_index(values[at], block.n)])
-        else:
-            parts.append(torch.tensor(values[at : at + width], dtype=torch.float32))
-        at += width
-    vector = torch.cat(parts)
-    if not all(map(math.isfinite, vector.tolist())):
-        raise ConfigError(f"code: expected finite numbers, got {list(values)}")
-    return vector

@@ -10,9 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from infot.commands.session import build_session, train, with_steps
+from infot.commands.session import train, with_steps
 from infot.config_file import dump_config
 from infot.methods import with_method
+from infot.session import build_session
 from infot.training import CheckpointFolder, RunFolder
 
 from .conftest import OPTIONS, Invoke, small_config, start

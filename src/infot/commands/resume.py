@@ -5,10 +5,11 @@ from dataclasses import replace
 from infot.atomic import write_text
 from infot.commands.arguments import ResumeArguments
 from infot.commands.messages import say, tell
-from infot.commands.session import build_session, with_steps
+from infot.commands.session import with_steps
 from infot.commands.train import train_and_conclude
 from infot.config_file import dump_config, load_config
 from infot.errors import ConfigError
+from infot.session import build_session
 from infot.training import CheckpointFolder, RunFolder
 from infot.training.callbacks import truncate_metrics
 

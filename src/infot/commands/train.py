@@ -7,9 +7,10 @@ from pathlib import Path
 from infot.atomic import write_text
 from infot.commands.arguments import TrainRequest
 from infot.commands.messages import headline, say, tell
-from infot.commands.session import Session, build_session, conclude, train
+from infot.commands.session import conclude, train
 from infot.config_file import dump_config
-from infot.training import RunFolder, fit
+from infot.session import Session, build_session
+from infot.training import RunFolder
 from infot.training.runfolder import next_run_path
 
 __all__ = ["INTERRUPTED", "run", "train_and_conclude"]
@@ -81,12 +82,7 @@ def _hint(session: Session) -> str | None:
 
 def _try_one_step(session: Session) -> None:
     start = time.monotonic()
-    fit(
-        session.state,
-        session.objective,
-        session.training_points(),
-        schedule=replace(session.schedule, steps=1),
-    )
+    replace(session, schedule=replace(session.schedule, steps=1)).fit()
     minutes = (time.monotonic() - start) * session.schedule.steps / 60
     say(f"{_describe(session)}; configuration and data are fine, one step was done, nothing was written")
     say(f"{session.schedule.steps} steps like the first would take about {minutes:.1f} minutes")

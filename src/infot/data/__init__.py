@@ -6,8 +6,10 @@ from infot.data.factors import FactorImages, FactorSpace
 from infot.data.files import Examples, read_examples
 from infot.data.gaussians import gaussian_mixture
 from infot.data.loaders import BatchSampler
+from infot.data.memory import ARRAY, array_dataset, array_examples
 
 __all__ = [
+    "ARRAY",
     "BatchSampler",
     "Dataset",
     "DatasetInfo",
@@ -17,6 +19,8 @@ __all__ = [
     "GaussianMixture",
     "Points",
     "Scaling",
+    "array_dataset",
+    "array_examples",
     "catalogue",
     "describe",
     "gaussian_mixture",

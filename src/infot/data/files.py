@@ -20,7 +20,7 @@ from infot.data.tables import read_csv, read_parquet
 from infot.errors import DataError
 from infot.random import Streams
 
-__all__ = ["FILE", "Examples", "load_file", "read_examples"]
+__all__ = ["FILE", "Examples", "check_float32", "load_file", "read_examples", "scaled"]
 
 _FORMATS = "an image folder, .npz, .npy, IDX (plain or .gz), .csv, .tsv or .parquet"
 HELD_OUT = 0.2
@@ -59,7 +59,7 @@ def load_file(
     check_raw(path, raw, at_least=2)
     numbers, class_names = (None, ()) if raw.labels is None else numbered_labels(path, raw.labels)
     train_rows, test_rows = _split(raw, numbers, seed)
-    points, scaling = _scaled(path, raw, train_rows if standardise else None)
+    points, scaling = scaled(path, raw, train_rows if standardise else None)
     label = None if numbers is None else torch.from_numpy(numbers)
     train_labels, test_labels = (None if label is None else label[rows] for rows in (train_rows, test_rows))
     return Dataset(
@@ -125,7 +125,7 @@ def read_examples(
         )
     tensor = torch.from_numpy(points)
     tensor = tensor.float() if scaling is None else scaling.apply(tensor)
-    _check_float32(path, tensor)
+    check_float32(path, tensor)
     if raw.labels is None:
         return Examples(tensor, None, raw.names, ())
     numbers, class_names = numbered_labels(path, raw.labels)
@@ -189,18 +189,27 @@ def _split(raw: RawData, numbers: Array | None, seed: int) -> tuple[Tensor, Tens
     return torch.from_numpy(train), torch.from_numpy(test)
 
 
-def _scaled(path: Path, raw: RawData, train_rows: Tensor | None) -> tuple[Tensor, Scaling | None]:
-    """Return float32 examples; vectors are standardised on ``train_rows`` where these are given."""
+def scaled(path: Path, raw: RawData, train_rows: Tensor | None) -> tuple[Tensor, Scaling | None]:
+    """Return float32 examples; vectors are standardised on ``train_rows`` where these are given.
+
+    Raises:
+        DataError: Single precision cannot hold them.
+    """
     points, scaling = torch.from_numpy(raw.points), None
     if raw.kind == "vectors" and train_rows is not None:
         scaling = Scaling.of(points[train_rows])
         points = scaling.apply(points)
     points = points.float()
-    _check_float32(path, points)
+    check_float32(path, points)
     return points, scaling
 
 
-def _check_float32(path: Path, points: Tensor) -> None:
+def check_float32(path: Path, points: Tensor) -> None:
+    """Make sure that no number overflowed on its way to single precision.
+
+    Raises:
+        DataError: One did; the message says where.
+    """
     if not bool(torch.isfinite(points).all()):
         row, column = (int(k) for k in (~torch.isfinite(points)).nonzero()[0][:2])
         raise DataError(

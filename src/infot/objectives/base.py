@@ -9,6 +9,7 @@ from typing import NamedTuple
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from infot import ot
 from infot.random import Streams
 
 __all__ = ["Batch", "Coder", "Objective", "Partners", "PlanCoder", "Reading"]
@@ -93,6 +94,17 @@ class PlanCoder(Coder):
         Args:
             x: Data, shape ``(n, *shape)``.
             count: How many for each datum, heaviest first.
+        """
+
+    @abstractmethod
+    def plan(self, x: Tensor) -> ot.Plan:
+        """Return the plan between latents (rows, code by code) and data, by the potentials of training.
+
+        Its columns are the conditionals of the plan that training ended with, summed over the noise the posterior; its
+        rows are weighed as ``x`` uses them. See :func:`infot.ot.carried_plan`.
+
+        Args:
+            x: Data, shape ``(n, *shape)``, each of weight ``1 / n``.
         """
 
     @abstractmethod

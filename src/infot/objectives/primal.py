@@ -315,6 +315,17 @@ class PrimalCoder(PlanCoder):
         return Partners(points.view(*chart.shape, *x.shape[1:]), chart, mass)
 
     @torch.no_grad()
+    def plan(self, x: Tensor) -> ot.Plan:
+        """Return the plan between charts and ``x``, the cost being the scores A, which hold the part of the noise."""
+        problem = ot.OTProblem(
+            cost=self.scores(x),
+            a=self.log_weights.exp(),
+            regulariser=ot.Entropic(float(self.epsilon_code)),
+            blocks=ot.Blocks((len(self.code_values), 1)),
+        )
+        return ot.carried_plan(problem, self.potential)
+
+    @torch.no_grad()
     def reconstruct(self, x: Tensor) -> Tensor:
         """Return G(c, e) at each datum's likeliest chart, as near as refinement comes, shape of ``x``."""
         _, chart, latent = self._likeliest(x)

@@ -51,6 +51,17 @@ class SampleCoder(PlanCoder):
         parts = [self._partners(part, count) for part in x.split(_CHUNK)]
         return Partners(*(torch.cat(pieces) for pieces in zip(*parts, strict=True)))
 
+    def plan(self, x: Tensor) -> ot.Plan:
+        """Return the plan between the bank and ``x``; see :class:`~infot.objectives.base.PlanCoder`."""
+        k, n = len(self.code_values), len(self.points)
+        epsilon, epsilon_code = self.prices.tolist()
+        structured = ot.Structured(
+            ot.Entropic(epsilon), blocks=ot.Blocks((k, n // k)), epsilon_code=epsilon_code
+        )
+        cost = ot.squared_euclidean(self.points.flatten(1), x.flatten(1))
+        weights = (self.weights * k / n).repeat_interleave(n // k)
+        return ot.carried_plan(ot.OTProblem(cost=cost, a=weights, regulariser=structured), self.f)
+
     def reconstruct(self, x: Tensor) -> Tensor:
         """Return the plan's barycentre of the generated points of each datum's likeliest code."""
         return torch.cat([self._reconstruct(part) for part in x.split(_CHUNK)])

@@ -12,6 +12,7 @@ True
 
 from infot.ot import conventions
 from infot.ot.adversary import Adversary, adversarial_cost, adversarial_value
+from infot.ot.carried import carried_plan
 from infot.ot.clouds import (
     CloudPlan,
     CloudProblem,
@@ -149,6 +150,7 @@ __all__ = [
     "adversarial_value",
     "ascend_potential",
     "balanced_assignment",
+    "carried_plan",
     "choose_solver",
     "cloud_divergence",
     "cloud_value",

@@ -15,7 +15,16 @@ from infot.ot.solution import Solution
 from infot.ot.status import Status
 from infot.ot.structure import Nest, Structured
 
-__all__ = ["Solver", "entropic_of", "finish", "first_steps", "row_masses", "statuses_of", "with_empty_rows"]
+__all__ = [
+    "Solver",
+    "entropic_of",
+    "finish",
+    "first_steps",
+    "lost_rows",
+    "row_masses",
+    "statuses_of",
+    "with_exact_rows",
+]
 
 
 class Solver(ABC):
@@ -105,20 +114,41 @@ def finish(
     soft = nest.inner(f.unsqueeze(-1) - problem.cost)
     _, log_density = nest.outer(soft)
     perturbation = nest.epsilon * log_density - soft - g.unsqueeze(1) if nest.sizes else None
-    exact = with_empty_rows(problem, f - nest.epsilon * safe_log(masses), g, nest.epsilon, perturbation)
+    exact = with_exact_rows(problem, f, g, masses, epsilon=nest.epsilon, perturbation=perturbation)
     return Solution(exact, g, value, n_steps, statuses, solver, perturbation)
 
 
-def with_empty_rows(
-    problem: OTProblem, f: Tensor, g: Tensor, epsilon: float, perturbation: Tensor | None
+def lost_rows(masses: Tensor) -> Tensor:
+    """Return which rows have so little mass, where 1 is wanted, that a factor can no longer make them exact.
+
+    A row of negligible weight may keep such a mass in a plan within its tolerance; what a factor makes of it is
+    rounding, or overflows.
+    """
+    return masses < torch.finfo(masses.dtype).tiny ** 0.5
+
+
+def with_exact_rows(
+    problem: OTProblem, f: Tensor, g: Tensor, masses: Tensor, *, epsilon: float, perturbation: Tensor | None
 ) -> Tensor:
-    """Return the potential with that of rows without weight by the soft c-transform of ``g`` at the perturbed cost."""
-    empty = problem.row_weights == 0
-    if not bool(empty.any()):
-        return f
+    """Return the potential at which rows are exact while ``g`` and the perturbation are held.
+
+    Rows without weight or whose mass was lost get theirs by the soft c-transform of ``g`` at the perturbed cost.
+
+    Args:
+        problem: The problem, with batch axes.
+        f: Potential of the latents.
+        g: Potential of the data.
+        masses: Row masses at ``f``, relative to the weights.
+        epsilon: Price of a nat through the noise.
+        perturbation: By how much structure lowers the cost of (code, datum).
+    """
+    exact = f - epsilon * safe_log(masses)
+    lost = (problem.row_weights == 0) | lost_rows(masses)
+    if not bool(lost.any()):
+        return exact
     cost = problem.cost
     if perturbation is not None:
         cost = cost - perturbation.repeat_interleave(cost.shape[-2] // perturbation.shape[1], dim=1)
     score = (g.unsqueeze(-2) - cost) / epsilon
     soft = -epsilon * weighted_logsumexp(score, problem.column_weights.unsqueeze(-2), dim=-1)
-    return torch.where(empty, soft, f)
+    return torch.where(lost, soft, exact)

@@ -1,0 +1,115 @@
+"""A run in memory: put together from its configuration, trained, and turned into a model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from infot.build import build_dataset, build_latents, build_nets, build_objective
+from infot.config import RunConfig
+from infot.config_checks import check_config, check_config_with_data
+from infot.data import Dataset, Points
+from infot.devices import find_device
+from infot.model import DataShape, TrainedModel
+from infot.models.latents import LatentSpace
+from infot.objectives.base import Objective
+from infot.random import Streams
+from infot.training import Callback, Schedule, TrainState, fit
+
+__all__ = ["Session", "build_session", "session_on", "trained_model"]
+
+ON_DEVICE_BYTES = 2 << 30  # larger training sets stay on the host and are copied batch by batch
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """Everything that a run needs in memory."""
+
+    config: RunConfig
+    dataset: Dataset
+    latents: LatentSpace
+    objective: Objective
+    state: TrainState
+    schedule: Schedule
+
+    @property
+    def finished(self) -> bool:
+        """Whether every step has been done."""
+        return self.state.step >= self.schedule.steps
+
+    def training_points(self) -> Points:
+        """Return the training data, on the device where it fits; batches of other data are moved one by one."""
+        points = self.dataset.train
+        if isinstance(points, Tensor) and points.nbytes <= ON_DEVICE_BYTES:
+            return points.to(self.state.device)
+        return points
+
+    def coder_points(self) -> Tensor:
+        """Return training data for the coder to be solved on: all of a tensor, else a fixed sample."""
+        points = self.training_points()
+        return points if isinstance(points, Tensor) else self.dataset.training_sample().to(self.state.device)
+
+    def fit(self, callbacks: Sequence[Callback] = ()) -> None:
+        """Train to the last step, or until a callback asks to stop; see :func:`infot.training.fit`."""
+        fit(self.state, self.objective, self.training_points(), schedule=self.schedule, callbacks=callbacks)
+
+
+def build_session(config: RunConfig) -> Session:
+    """Load the data that the configuration names, and put together a run on it; see :func:`session_on`.
+
+    Raises:
+        ConfigError: If the configuration cannot be run, or not with this data.
+        DataError: If the data cannot be read.
+    """
+    check_config(config)
+    return session_on(build_dataset(config), config)
+
+
+def session_on(dataset: Dataset, config: RunConfig) -> Session:
+    """Build networks, objective and state as they are before the first step.
+
+    Args:
+        dataset: The data, wherever it came from.
+        config: The configuration; what it says of the data is not read.
+
+    Raises:
+        ConfigError: If the configuration cannot be run, or not with this data.
+    """
+    check_config(config)
+    device = find_device(config.training.device)
+    check_config_with_data(config, shape=dataset.shape, n=len(dataset.train))
+    with torch.random.fork_rng(
+        devices=[]
+    ):  # initial weights come from torch's own generator: seed it, and put it back
+        torch.manual_seed(config.seed)
+        nets = build_nets(config, dataset.shape, dataset.training_sample()).to(device)
+    objective = build_objective(config, dataset)
+    training = config.training
+    state = TrainState.create(
+        nets,
+        objective,
+        n_data=len(dataset.train),
+        batch_size=training.batch_size,
+        seed=config.seed,
+        betas=training.adam_betas,
+    )
+    schedule = Schedule(
+        steps=training.steps,
+        length=training.schedule_steps or training.steps,
+        learning_rate=training.learning_rate,
+        decay_from=training.decay_from,
+        final_learning_rate=training.final_learning_rate,
+        ema_decay=training.ema_decay,
+        ema_from=training.ema_from,
+    )
+    return Session(config, dataset, build_latents(config, dataset.shape), objective, state, schedule)
+
+
+def trained_model(session: Session) -> TrainedModel:
+    """Return the averaged networks with the coder, solved on the training data with random streams of its own."""
+    nets = session.state.ema
+    coder = session.objective.coder(nets, session.coder_points(), Streams(session.config.seed))
+    return TrainedModel(
+        session.config, session.latents, nets, coder, DataShape.of(session.dataset), session.state.step
+    )
