@@ -256,8 +256,12 @@ def test_codes_that_are_the_labels_under_other_names_are_perfect_on_held_out_ima
     assert scores["plan_information"] == pytest.approx(np.log(4))
     assert evaluation.metrics["plan_information"].ceiling == pytest.approx(np.log(4))
     assert scores["reconstruction_error"] < 0.02
-    assert evaluation.metrics["accuracy"].n == 400
-    assert set(scores) == {"accuracy", "purity", "nmi", "ari", "plan_information", "reconstruction_error"}
+    assert evaluation.metrics["accuracy"].n == evaluation.metrics["frechet"].n == 400
+    assert "accuracy 1.0000 on 400 held-out images" in evaluation.protocol["classifier"]
+    assert set(scores) == {
+        "accuracy", "purity", "nmi", "ari", "plan_information", "reconstruction_error", "frechet", "classifier_score",
+        "precision", "recall", "density", "coverage", "code_agreement",
+    }  # fmt: skip
     floor = evaluation.metrics["accuracy"].floor
     assert floor is not None
     assert 0.24 < floor < 0.32

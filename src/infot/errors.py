@@ -1,6 +1,7 @@
 """Named errors and warnings, each with the exit code that the command line ends with."""
 
 __all__ = [
+    "CacheWarning",
     "CheckpointError",
     "ConfigError",
     "ConvergenceError",
@@ -61,3 +62,7 @@ class ConvergenceError(NumericalError):
 
 class ConvergenceWarning(UserWarning):
     """A solve that missed its tolerance; the message tells the reached error, the reason and the remedy."""
+
+
+class CacheWarning(UserWarning):
+    """Something that could not be kept for the next time, and will have to be made again; the message tells why."""

@@ -37,6 +37,7 @@ from infot.metrics import (
     w2_metric,
 )
 from infot.models.blocks import Categorical
+from infot.picture_quality import has_pictures_to_judge, picture_quality
 from infot.random import Streams
 
 __all__ = ["Evaluation", "evaluate", "write"]
@@ -86,6 +87,7 @@ def evaluate(model: Model, dataset: Dataset, *, seed: int) -> Evaluation:
     - Other vectors: exact W2 to held-out data, in the units of training (standardised for tables).
     - Images with known factors: how well single dimensions of the code stand for single factors.
     - Labelled data: the likeliest code of held-out data, by the plan or the recognition network, against the label.
+    - Labelled images: quality and variety of samples, see :mod:`infot.picture_quality`.
     - Wherever the model holds a plan: I(c;x) under it on held-out data; for images also the reconstruction error.
 
     Args:
@@ -109,13 +111,18 @@ def evaluate(model: Model, dataset: Dataset, *, seed: int) -> Evaluation:
         if dataset.kind == "images":
             error = reconstruction_metric(codes.data.flatten(1), model.reconstruct(codes.data).flatten(1))
             metrics[error.name] = error
+    protocol = _protocol(model, dataset, codes, seed)
+    if has_pictures_to_judge(dataset):
+        pictures = picture_quality(model, dataset, streams)
+        metrics |= pictures.metrics
+        protocol |= pictures.protocol
     arrays = exhibits(model, dataset, samples=samples, codes=codes, streams=streams)
     if codes is not None and dataset.factors is not None:
         found = measure_factors(model, dataset.factors, streams("evaluation/factors"), profile=PROFILE)
         metrics |= found.metrics
         arrays |= _factor_tables(model, dataset.factors, found)
     return Evaluation(
-        _protocol(model, dataset, codes, seed),
+        protocol,
         _describe(dataset),
         metrics,
         arrays | _code_tables(codes, table, dataset.class_names),

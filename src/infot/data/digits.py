@@ -12,6 +12,7 @@ from torch import Tensor
 
 from infot.data.arrays import read_npz
 from infot.data.base import Dataset, DatasetInfo
+from infot.data.cache import cache_folder
 from infot.data.idx import has_idx_files, is_idx_name, read_idx, read_idx_folder
 from infot.data.raw import Array, RawData
 from infot.data.split import held_out_split
@@ -80,10 +81,8 @@ def load_digit_images(info: DatasetInfo, path: Path | None) -> Dataset:
 
 
 def mnist_cache() -> Path:
-    """Return where a downloaded MNIST is kept: in ``$INFOT_CACHE``, else ``infot`` of the user's cache."""
-    own = os.environ.get("INFOT_CACHE")
-    base = Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "infot"
-    return base / "mnist.npz"
+    """Return where a downloaded MNIST is kept, see :func:`infot.data.cache.cache_folder`."""
+    return cache_folder() / "mnist.npz"
 
 
 def _mnist(info: DatasetInfo, path: Path | None) -> Dataset:

@@ -2,6 +2,7 @@
 
 from infot.metrics.axes import Axes, axes_metrics, linear_response, read_axes
 from infot.metrics.base import Metric, to_json
+from infot.metrics.classified import classifier_score, classifier_score_metric, code_agreement_metric
 from infot.metrics.clustering import (
     accuracy,
     ari,
@@ -45,6 +46,13 @@ from infot.metrics.disentanglement import (
     modularity,
     sap,
 )
+from infot.metrics.frechet import frechet_distance, frechet_metric, gaussian_distance
+from infot.metrics.neighbourhoods import (
+    NEIGHBOURS,
+    Neighbourhoods,
+    compare_neighbourhoods,
+    neighbourhood_metrics,
+)
 from infot.metrics.noise import noise_nmi, noise_nmi_metric
 from infot.metrics.plan import code_frequencies, plan_information, plan_information_metric
 from infot.metrics.reconstruction import reconstruction_metric
@@ -53,21 +61,27 @@ __all__ = [
     "DEFAULT",
     "DLIB",
     "INFOGAN_CR",
+    "NEIGHBOURS",
     "Axes",
     "Coded",
     "Coverage",
     "Disentanglement",
     "FreshGroups",
     "Metric",
+    "Neighbourhoods",
     "PooledGroups",
     "Profile",
     "accuracy",
     "ari",
     "axes_metrics",
     "beta_vae",
+    "classifier_score",
+    "classifier_score_metric",
     "clustering_metrics",
+    "code_agreement_metric",
     "code_frequencies",
     "code_metrics",
+    "compare_neighbourhoods",
     "conditional_entropy",
     "contingency",
     "cover",
@@ -78,6 +92,9 @@ __all__ = [
     "explicitness",
     "factor_information",
     "factor_vae",
+    "frechet_distance",
+    "frechet_metric",
+    "gaussian_distance",
     "infomec",
     "information_share",
     "irs",
@@ -86,6 +103,7 @@ __all__ = [
     "mig",
     "modularity",
     "nearest_modes",
+    "neighbourhood_metrics",
     "nmi",
     "noise_nmi",
     "noise_nmi_metric",

@@ -92,13 +92,21 @@ METRICS: dict[str, Term] = {
         "nats",
     ),
     "frechet": Term(
-        "Fréchet distance", "Distance of samples and data in the features of a classifier; small is close."
+        "Fréchet distance",
+        "Distance of samples and held-out data in the features of a classifier trained on the data; small is close.",
     ),
     "classifier_score": Term(
         "Classifier score", "Whether samples look like one class each and like all classes."
     ),
     "precision": Term("Precision", "Share of samples that lie where data lie.", "share"),
     "recall": Term("Recall", "Share of data that lie where samples lie.", "share"),
+    "density": Term("Density", "How crowded with data the places of samples are; about 1 for true data."),
+    "coverage": Term("Coverage", "Share of data with a sample nearby.", "share"),
+    "code_agreement": Term(
+        "Agreement of samples at a code",
+        "Share of generated pictures that a classifier puts in the commonest class of their code.",
+        "share",
+    ),
     "mig": Term(
         "MIG", "Mutual information gap: whether each factor of the data is held by one code dimension."
     ),
@@ -132,6 +140,7 @@ HEADLINES = (
     "dci_disentanglement",
     "factor_vae",
     "frechet",
+    "code_agreement",
     "plan_information",
     "w2",
     "ari",
