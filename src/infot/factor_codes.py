@@ -1,6 +1,5 @@
 """Codes of images whose factors are known, and how well their single dimensions tell single factors."""
 
-from itertools import pairwise
 from math import pi, sqrt
 
 import numpy as np
@@ -60,12 +59,8 @@ def code_numbers(latents: LatentSpace, mean: Tensor) -> Tensor:
         >>> code_numbers(space, torch.tensor([[0.2, 0.8, 0.5]]))
         tensor([[2.0000, 0.5000]])
     """
-    ends = [0, *torch.tensor([block.dim for block in latents.code]).cumsum(0).tolist()]
-    columns = []
-    for block, (start, end) in zip(latents.code, pairwise(ends), strict=True):
-        part = mean[:, start:end]
-        columns.append(block.coordinates(part) / _spread(block))
-    return torch.cat(columns, dim=1)
+    spreads = [_spread(block) for block in latents.code for _ in range(block.n_coordinates)]
+    return latents.coordinates(mean) / torch.tensor(spreads).to(mean)
 
 
 def code_names(latents: LatentSpace) -> tuple[str, ...]:
