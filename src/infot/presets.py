@@ -133,17 +133,16 @@ _FACTORS = replace(
     latent=LatentConfig(categorical=(3,), circle=1, uniform=3),
     model=replace(
         _IMAGES.model,
-        width=256,  # places and turns take a keener eye than kinds
         displacement_grid=0,
         code_deformations=("rotation", "translation_x", "translation_y", "scale"),
     ),
     objective=replace(
         _IMAGES.objective,
         epsilon_code_ratio=(100.0, 1.0),
-        code_anneal=(0.1, 0.6),
+        code_anneal=(0.2, 0.6),
         loosen=(0.6, 0.8),
     ),
-    training=replace(_IMAGES.training, steps=5000, batch_size=64, decay_from=0.75),
+    training=replace(_IMAGES.training, steps=4000, batch_size=64, decay_from=0.75),
 )
 
 PRESETS: dict[str, RunConfig] = {

@@ -11,12 +11,6 @@ from infot.errors import ConfigError
 __all__ = ["Block", "Categorical", "Circle", "Empty", "Normal", "Uniform"]
 
 
-UNIFORM_SWEEP = 0.95
-"""How far a sweep of a uniform coordinate goes either way: almost all of it."""
-NORMAL_SWEEP = 2.0
-"""How far a sweep of a normal coordinate goes either way, in standard deviations."""
-
-
 class Block(ABC):
     """A group of latent coordinates with a prior of its own.
 
@@ -163,13 +157,21 @@ class Categorical(Block):
 
 
 @dataclass(frozen=True)
-class Uniform(Block):
-    """``size`` independent coordinates, uniform on [-1, 1]."""
+class _Coordinates(Block):
+    """``size`` independent coordinates on the line."""
 
     size: int
 
     def __post_init__(self) -> None:
-        _check_size("uniform", self.size)
+        if self.size < 1:
+            raise ConfigError(
+                f"a {type(self).__name__.lower()} block needs at least 1 dimension, got {self.size}"
+            )
+
+    @property
+    @abstractmethod
+    def reach(self) -> float:
+        """How far a sweep goes either way."""
 
     @property
     def dim(self) -> int:
@@ -179,44 +181,38 @@ class Uniform(Block):
     def n_coordinates(self) -> int:
         return self.size
 
-    def quantile(self, uniform: Tensor) -> Tensor:
-        return (2 * uniform - 1).float()
-
     def centre(self) -> Tensor:
         return torch.zeros(self.size)
 
     def sweeps(self, steps: int) -> Tensor:
-        return _along_axes(self.size, torch.linspace(-UNIFORM_SWEEP, UNIFORM_SWEEP, steps))
+        return torch.einsum("ij,t->itj", torch.eye(self.size), torch.linspace(-self.reach, self.reach, steps))
+
+
+@dataclass(frozen=True)
+class Uniform(_Coordinates):
+    """``size`` independent coordinates, uniform on [-1, 1]."""
+
+    @property
+    def reach(self) -> float:
+        return 0.95  # almost all of the interval
+
+    def quantile(self, uniform: Tensor) -> Tensor:
+        return (2 * uniform - 1).float()
 
     def place(self, chart: Tensor, normals: Tensor) -> Tensor:
         return 2 * torch.special.ndtr(normals) - 1
 
 
 @dataclass(frozen=True)
-class Normal(Block):
+class Normal(_Coordinates):
     """``size`` independent standard normal coordinates."""
 
-    size: int
-
-    def __post_init__(self) -> None:
-        _check_size("normal", self.size)
-
     @property
-    def dim(self) -> int:
-        return self.size
-
-    @property
-    def n_coordinates(self) -> int:
-        return self.size
+    def reach(self) -> float:
+        return 2.0  # standard deviations
 
     def quantile(self, uniform: Tensor) -> Tensor:
         return torch.special.ndtri(uniform).float()
-
-    def centre(self) -> Tensor:
-        return torch.zeros(self.size)
-
-    def sweeps(self, steps: int) -> Tensor:
-        return _along_axes(self.size, torch.linspace(-NORMAL_SWEEP, NORMAL_SWEEP, steps))
 
     def place(self, chart: Tensor, normals: Tensor) -> Tensor:
         return normals
@@ -284,10 +280,6 @@ class Circle(Block):
         return _on_circle(2 * torch.pi / self.sectors * (chart + within))
 
 
-def _along_axes(size: int, values: Tensor) -> Tensor:
-    return torch.einsum("ij,t->itj", torch.eye(size), values)
-
-
 def _on_circle(angle: Tensor) -> Tensor:
     return torch.stack([angle.cos(), angle.sin()], dim=-1)
 
@@ -315,11 +307,6 @@ class Empty(Block):
 
     def place(self, chart: Tensor, normals: Tensor) -> Tensor:
         return normals
-
-
-def _check_size(kind: str, size: int) -> None:
-    if size < 1:
-        raise ConfigError(f"a {kind} block needs at least 1 dimension, got {size}")
 
 
 def _inside(uniform: Tensor) -> Tensor:
