@@ -88,7 +88,7 @@ def test_an_interrupted_comparison_is_taken_up_again(
         "--out",
         out,
     ]
-    process = start("compare", "custom", *options, "--steps", 200)
+    process = start("compare", "custom", *options, "--steps", 1500)
     log = out / "runs" / "custom-nonsaturating-0" / "metrics.jsonl"
     deadline = time.monotonic() + 120
     while not log.exists() or not log.stat().st_size:
@@ -98,9 +98,9 @@ def test_an_interrupted_comparison_is_taken_up_again(
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors
     summary = json.loads((log.parent / "summary.json").read_text())
-    assert summary["status"] == "interrupted" and 0 < summary["steps"] < 200
+    assert summary["status"] == "interrupted" and 0 < summary["steps"] < 1500
     assert json.loads((out / "leaderboard.json").read_text())["rows"][0]["missing"] == [0]
-    assert infot("compare", "custom", *options, "--steps", 200) == 0
+    assert infot("compare", "custom", *options, "--steps", 1500) == 0
     row = json.loads((out / "leaderboard.json").read_text())["rows"][0]
     assert (row["seeds"], row["missing"]) == ([0], [])
 
