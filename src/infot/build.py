@@ -284,11 +284,10 @@ def _primal_plan(config: RunConfig, latents: LatentSpace, scale: float, shape: t
 def _epsilons_within(config: RunConfig, latents: LatentSpace) -> list[ot.Schedule]:
     """Return the price of each continuous code coordinate; ordered blocks rise geometrically to epsilon."""
     wanted = config.objective
-    owners = [k for k, block in enumerate(latents.code) for _ in range(block.n_normals)]
-    depth = len(set(owners)) if config.latent.ordered else 1
+    n = Charts.of(latents.code).n_normals
     schedules: list[ot.Schedule] = []
-    for rank, _ in enumerate(owners):
-        power = 1 - rank / depth if config.latent.ordered else 1.0
+    for rank in range(n):
+        power = 1 - rank / n if config.latent.ordered else 1.0
         ends = zip(wanted.epsilon, wanted.epsilon_within_ratio, strict=True)
         start, end = (epsilon * ratio**power for epsilon, ratio in ends)
         schedules.append(_geometric((start, end), wanted.anneal, 1.0))

@@ -133,7 +133,7 @@ class DeformableGenerator(nn.Module):
         self.noise_dim = len(self.names)
         self.n_templates = code_dim
         # Where each deformation stands among those that code and noise drive, side by side.
-        self._places_in = [(*self.driven, *self.names).index(name) for name in every]
+        self._order = [(*self.driven, *self.names).index(name) for name in every]
         self.displacement_grid = displacement_grid
         self._n_gains = channels if channels > 1 else 0
         n_displacements = 2 * displacement_grid**2
@@ -175,7 +175,7 @@ class DeformableGenerator(nn.Module):
         scales = self.scales * torch.exp(PARAMETER_GAIN * logs)
         if not self.driven:
             return noise * scales
-        amounts = torch.cat([self._told(rest), noise], dim=1)[:, self._places_in]
+        amounts = torch.cat([self._told(rest), noise], dim=1)[:, self._order]
         if TURN not in self.driven:
             return amounts * scales
         return torch.cat([amounts[:, :1], amounts[:, 1:] * scales[:, 1:]], dim=1)  # the rotation is the first

@@ -1,6 +1,5 @@
 """Latent spaces: blocks with a prior, grouped into the informative code and the nuisance noise."""
 
-import itertools
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,6 +8,7 @@ from torch import Tensor
 
 from infot.errors import ConfigError
 from infot.models.blocks import Block, Categorical
+from infot.models.charts import Charts
 
 __all__ = ["Latent", "LatentSpace"]
 
@@ -105,18 +105,14 @@ class LatentSpace:
         Raises:
             ConfigError: If a block is continuous.
         """
-        tables = [torch.eye(block.n) for block in self._categorical_blocks()]
-        return torch.stack([torch.cat(rows) for rows in itertools.product(*tables)])
+        charts = self._categorical_charts()
+        return charts.codes(torch.arange(len(charts)), torch.zeros(len(charts), 0))
 
     def code_weights(self) -> Tensor:
         """Return the prior over :meth:`code_values`, shape ``(n_codes,)``."""
-        weights = torch.ones(1)
-        for block in self._categorical_blocks():
-            weights = (weights[:, None] * block.probabilities()).flatten()
-        return weights
+        return self._categorical_charts().weights
 
-    def _categorical_blocks(self) -> list[Categorical]:
-        blocks = [block for block in self.code if isinstance(block, Categorical)]
-        if len(blocks) < len(self.code):
+    def _categorical_charts(self) -> Charts:
+        if self.n_codes is None:
             raise ConfigError("this code has a continuous block, so its values cannot be listed")
-        return blocks
+        return Charts.of(self.code)

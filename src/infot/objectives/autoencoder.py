@@ -74,6 +74,20 @@ class Autoencoder(Objective):
         surprise = self.likelihood.surprise(nets["generator"], latent, data)
         return Passage(law, code, surprise, law.information().sum(1))
 
+    def correlated_loss(
+        self, passage: Passage, correlation: Float[Tensor, ""], price: float
+    ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+        """Return the bound on the likelihood with ``price`` on top for each nat of total correlation, and its parts."""
+        reconstruction, divergence = passage.reconstruction.mean(), passage.divergence.mean()
+        loss = reconstruction + divergence + price * correlation
+        info = {
+            "loss": loss,
+            "reconstruction": reconstruction,
+            "code_divergence": divergence,
+            "total_correlation": correlation,
+        }
+        return loss, {name: value.detach() for name, value in info.items()}
+
     def coder(self, nets: nn.ModuleDict, data: Tensor, streams: Streams) -> EncoderCoder:
         """Return the encoder as a coder."""
         return EncoderCoder(nets["encoder"], code_dim=self.latents.code_dim)

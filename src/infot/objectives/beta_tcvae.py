@@ -39,12 +39,4 @@ class BetaTCVAE(Autoencoder):
         """Return the loss in nats, and its parts."""
         passage = self.pass_through(nets, batch.data, streams)
         correlation = total_correlation(passage.law, passage.code, self.n_data)
-        reconstruction, divergence = passage.reconstruction.mean(), passage.divergence.mean()
-        loss = reconstruction + divergence + (self.beta - 1) * correlation
-        info = {
-            "loss": loss,
-            "reconstruction": reconstruction,
-            "code_divergence": divergence,
-            "total_correlation": correlation,
-        }
-        return loss, {name: value.detach() for name, value in info.items()}
+        return self.correlated_loss(passage, correlation, self.beta - 1)

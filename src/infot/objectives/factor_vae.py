@@ -55,15 +55,7 @@ class FactorVAE(Autoencoder):
             return self._critic_loss(nets, batch.data, streams)
         passage = self.pass_through(nets, batch.data, streams)
         correlation = nets["critic"](passage.code).mean()
-        reconstruction, divergence = passage.reconstruction.mean(), passage.divergence.mean()
-        loss = reconstruction + divergence + self.gamma * correlation
-        info = {
-            "loss": loss,
-            "reconstruction": reconstruction,
-            "code_divergence": divergence,
-            "total_correlation": correlation,
-        }
-        return loss, {name: value.detach() for name, value in info.items()}
+        return self.correlated_loss(passage, correlation, self.gamma)
 
     def _critic_loss(
         self, nets: nn.ModuleDict, data: Tensor, streams: Streams
