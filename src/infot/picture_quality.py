@@ -64,20 +64,22 @@ def picture_quality(model: Model, dataset: Dataset, streams: Streams) -> Picture
     n = min(PICTURES, len(dataset.train), len(dataset.test))
     latent = model.latents.sample(n, streams("evaluation/pictures"))
     samples = judge.read(generate(model, latent.code, latent.noise))
-    held_out, train = (judge.read(_some(x, n, streams)) for x in (dataset.test, dataset.train))
+    truth = judge.read(dataset.test)
+    chosen = _chosen(dataset.test, n, streams)
+    held_out = Reading(*(part[chosen] for part in truth))
+    train = judge.read(dataset.train[_chosen(dataset.train, n, streams)])
     metrics = {
         "frechet": frechet_metric(samples.features, held_out.features, train.features),
         "classifier_score": classifier_score_metric(samples.probabilities, held_out.probabilities),
         **neighbourhood_metrics(samples.features, held_out.features, train.features),
     }
-    truth = judge.read(dataset.test)
     if model.latents.n_codes is not None:
         metrics["code_agreement"] = _agreement(model, dataset, judge, truth, streams)
     return PictureQuality(metrics, _protocol(dataset, judge, truth, n))
 
 
-def _some(images: Points, n: int, streams: Streams) -> Tensor:
-    return images[torch.randperm(len(images), generator=streams("evaluation/real pictures"))[:n]]
+def _chosen(images: Points, n: int, streams: Streams) -> Tensor:
+    return torch.randperm(len(images), generator=streams("evaluation/real pictures"))[:n]
 
 
 def _agreement(model: Model, dataset: Dataset, judge: Judge, truth: Reading, streams: Streams) -> Metric:
