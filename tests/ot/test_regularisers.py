@@ -120,3 +120,13 @@ def test_group_lasso_drops_whole_codes() -> None:
 def test_impossible_settings_are_named(make, message: str) -> None:
     with pytest.raises(ProblemError, match=message):
         make()
+
+
+def test_factors_are_kept_in_double_precision() -> None:
+    """A factor of 0.1 is one ulp away from itself, not the 1.5e-9 of single precision."""
+    cost = random_cost(5, 4, 0)
+    scaled, plain = (
+        ot.solve(ot.OTProblem(cost=cost, regulariser=regulariser), tolerance=1e-13, max_steps=5000)
+        for regulariser in (ot.Scaled(ot.Entropic(2.0), 0.1), ot.Entropic(0.2))
+    )
+    torch.testing.assert_close(scaled.value, plain.value, atol=1e-14, rtol=0)

@@ -22,7 +22,7 @@ def conjugate_gradients(
     Args:
         apply: ``x -> A x`` for all items at once.
         right: Right-hand sides; what they have along ``null`` is left out.
-        null: Vector of unit length that ``A`` sends to zero.
+        null: Vector of unit length that ``A`` sends to zero; zero itself where there is none.
         tolerance: Norm of the residual to reach, relative to the right-hand side.
         max_steps: Limit on the steps.
 

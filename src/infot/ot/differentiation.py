@@ -12,7 +12,7 @@ from infot.ot.plan import Plan
 from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic, price, unscaled
 from infot.ot.solution import Solution
-from infot.ot.stationarity import Stationarity, nest_of
+from infot.ot.stationarity import Stationarity, contraction, nest_of
 from infot.ot.structure import Structured
 from infot.ot.unbalanced import Price, weight_slope
 
@@ -152,8 +152,8 @@ def attach_potential(
     """Return a plan whose every array is on the graph of a latent potential and of the problem.
 
     The rows are made exact by one step with the perturbation held, which also gives rows without weight the potential
-    that they would have. The potentials' free constant is chosen so that ``E_a[f] = E_b[g]``, which makes derivatives
-    of potentials well defined.
+    that they would have. Where both marginals are kept, the potentials' free constant is chosen so that
+    ``E_a[f] = E_b[g]``, which makes derivatives of potentials well defined.
 
     Args:
         plan: The plan as solved.
@@ -162,9 +162,8 @@ def attach_potential(
         factor: Factor of the plan's regulariser.
     """
     condition = Stationarity.at(problem, f)
-    epsilon, a, b = nest_of(problem).epsilon, problem.row_weights, problem.column_weights
-    exact = f - epsilon * condition.log_mass
-    shift = ((a * exact).sum(-1, keepdim=True) - (b * condition.g).sum(-1, keepdim=True)) / 2
+    exact = f - contraction(problem, nest_of(problem).epsilon, f) * condition.residual
+    shift = _free_constant(problem, exact, condition.g)
     perturbation = condition.perturbation
     if perturbation is not None:
         perturbation = perturbation * torch.as_tensor(factor).to(f).reshape(-1, 1, 1)
@@ -178,3 +177,13 @@ def attach_potential(
     graph = plan.problem.on_graph()
     attached = Plan(plan.problem, solution, graph)
     return replace(attached, solution=replace(solution, value=_value(attached, graph)))
+
+
+def _free_constant(problem: OTProblem, f: Tensor, g: Tensor) -> float | Float[Tensor, "B 1"]:
+    """Return what to take from ``f`` and give to ``g``; nothing where a price leaves no constant free."""
+    if problem.marginal_prices is not None:
+        return 0.0
+    means = [
+        (w * h).sum(-1, keepdim=True) for w, h in ((problem.row_weights, f), (problem.column_weights, g))
+    ]
+    return (means[0] - means[1]) / 2

@@ -12,7 +12,7 @@ from infot.ot.conjugate_gradients import conjugate_gradients
 from infot.ot.differentiation import Gradient, attach_potential
 from infot.ot.plan import Plan
 from infot.ot.problem import OTProblem
-from infot.ot.stationarity import Stationarity, curvature, differentiable_problem
+from infot.ot.stationarity import Stationarity, curvature, differentiable_problem, row_targets
 
 __all__ = ["Implicit"]
 
@@ -22,10 +22,11 @@ class Implicit(Gradient):
     """The gradient of everything that a plan tells, by the implicit function theorem.
 
     The latent potential solves ``r(f; C, a, b) = 0`` (:class:`Stationarity`). For a gradient ``u`` in ``f``,
-    ``H x = u`` is solved by conjugate gradients with ``H = diag(a) dr / df``, the Schur complement of the dual's
-    Hessian, and the gradient in the cost and weights is ``-(a x) . dr``. Memory does not grow with the solver's steps,
-    and the plan may come from any solver. Differentiable as often as wanted, the value included. Entropic and
-    structured regularisers with prices above zero.
+    ``H x = u`` is solved by conjugate gradients with ``H = diag(pi 1) dr / df``, the Schur complement of the dual's
+    Hessian, and the gradient in the cost and weights is ``-(pi 1) x . dr``. With ``rho`` that complement is
+    ``diag(pi 1) (1 / epsilon + 1 / rho_a) - (s_b / epsilon) pi diag(1 / pi^T 1) pi^T``. Memory does not
+    grow with the solver's steps, and the plan may come from any solver. Differentiable as often as wanted, the value
+    included. Entropic and structured regularisers with prices above zero.
 
     Args:
         tolerance: Relative residual of the linear solves; the plan's own marginal error adds to the gradient's error.
@@ -77,7 +78,7 @@ class _LatentPotential(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        """Return ``-(a x) . dr`` with ``H x = grad``."""
+        """Return ``-(pi 1) x . dr`` with ``H x = grad``."""
         cost, a, b, f = ctx.saved_tensors
         again = torch.is_grad_enabled()
         x = _Solve.apply(cost, a, b, f, grads[0], ctx.problem, ctx.how)
@@ -86,7 +87,8 @@ class _LatentPotential(torch.autograd.Function):
             # Aliases: f is itself a function of the arrays, and only the partial derivatives are wanted.
             arrays = [_alias(array, again) for array in (cost, a, b)]
             condition = Stationarity.at(_with(ctx.problem, arrays), f if again else f.detach())
-            partial = torch.autograd.grad(condition.log_mass, arrays, -a * x, create_graph=again)
+            rows = row_targets(_with(ctx.problem, [cost, a, b]), f)
+            partial = torch.autograd.grad(condition.residual, arrays, -rows * x, create_graph=again)
         return *partial, None, None, None
 
 
@@ -104,15 +106,16 @@ class _Solve(torch.autograd.Function):
         problem: OTProblem,
         how: Implicit,
     ) -> Tensor:
-        """Solve, scaled by ``sqrt(a)`` on both sides; rows without weight are left out."""
+        """Solve, scaled by the roots of the row masses on both sides; rows without mass are left out."""
         held = _with(problem, [cost, a, b])
         apply = curvature(held, Stationarity.at(held, f).log_density)
-        root = a.sqrt()
-        inverse = torch.where(a > 0, 1 / root, 0.0)
+        root = row_targets(held, f).sqrt()
+        inverse = torch.where(root > 0, 1 / root, 0.0)
+        null = root / root.norm(dim=-1, keepdim=True) if held.marginal_prices is None else 0 * root
         scaled, error = conjugate_gradients(
             lambda t: inverse * apply(inverse * t),
             inverse * right,
-            root / root.norm(dim=-1, keepdim=True),
+            null,
             tolerance=how.tolerance,
             max_steps=how.max_steps,
         )

@@ -165,8 +165,9 @@ class Plan:
         total = (self._matrix * batch.cost).sum((-2, -1)) + (batch.column_weights * charge).sum(-1)
         prices = batch.marginal_prices
         if prices is not None:
-            total = total + departure(self._matrix.sum(-1), batch.row_weights, prices[0])
-            total = total + departure(self._matrix.sum(-2), batch.column_weights, prices[1])
+            a, b = batch.row_weights, batch.column_weights
+            total = total + departure((b.unsqueeze(-2) * self._density).sum(-1), a, prices[0])
+            total = total + departure((a.unsqueeze(-1) * self._density).sum(-2), b, prices[1])
         return self._out(total)
 
     def _blocks(self) -> Blocks:

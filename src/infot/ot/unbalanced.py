@@ -15,7 +15,17 @@ from torch import Tensor
 from infot.errors import ProblemError
 from infot.numerics import safe_log
 
-__all__ = ["Price", "Rho", "check_rho", "departure", "gain", "target", "weight_slope"]
+__all__ = [
+    "Price",
+    "Rho",
+    "check_rho",
+    "departure",
+    "gain",
+    "inverse_price",
+    "relaxation",
+    "target",
+    "weight_slope",
+]
 
 Price = float | Tensor
 Rho = float | tuple[Price, Price] | None
@@ -42,9 +52,20 @@ def _column(price: Price, like: Tensor) -> Tensor:
     return torch.as_tensor(price, dtype=like.dtype, device=like.device).reshape(-1, 1)
 
 
+def inverse_price(rho: Price, like: Float[Tensor, "B n"]) -> Float[Tensor, "#B 1"]:
+    """Return ``1 / rho``, zero where rho is infinite."""
+    return 1 / _column(rho, like)
+
+
+def relaxation(rho: Price, epsilon: float, like: Float[Tensor, "B n"]) -> Float[Tensor, "#B 1"]:
+    """Return ``rho / (rho + epsilon)``, the damping of a soft minimum at a price; one where rho is infinite."""
+    return 1 / (1 + epsilon * inverse_price(rho, like))
+
+
 def target(f: Float[Tensor, "B n"], a: Float[Tensor, "B n"], rho: Price) -> Float[Tensor, "B n"]:
-    """Return the marginal that a potential asks for, ``a exp(-f / rho)``."""
-    return torch.exp(a.log() - f / _column(rho, f))
+    """Return the marginal that a potential asks for, ``a exp(-f / rho)``; nothing where a weight is zero."""
+    exponent = (-f / _column(rho, f)).clamp_max(0.9 * math.log(torch.finfo(f.dtype).max))
+    return a * torch.exp(exponent)
 
 
 def gain(f: Float[Tensor, "B n"], rho: Price) -> Float[Tensor, "B n"]:
@@ -54,11 +75,14 @@ def gain(f: Float[Tensor, "B n"], rho: Price) -> Float[Tensor, "B n"]:
     return torch.where(price.isfinite(), -finite * torch.expm1(-f / finite), f)
 
 
-def departure(masses: Float[Tensor, "B n"], a: Float[Tensor, "B n"], rho: Price) -> Float[Tensor, " B"]:
-    """Return ``rho KL(masses | a)``; nothing where rho is infinite, for then the marginal error tells."""
-    price = _column(rho, masses)
-    terms = masses * (safe_log(masses) - safe_log(a)) - masses + a
-    return torch.where(price.isfinite(), price, 0.0).squeeze(-1) * torch.where(a > 0, terms, 0.0).sum(-1)
+def departure(relative: Float[Tensor, "B n"], a: Float[Tensor, "B n"], rho: Price) -> Float[Tensor, " B"]:
+    """Return ``rho KL(a relative | a)``, the masses given relative to the weights.
+
+    Nothing where rho is infinite, for then the marginal error tells.
+    """
+    price = _column(rho, relative)
+    terms = relative * safe_log(relative) - relative + 1
+    return torch.where(price.isfinite(), price, 0.0).squeeze(-1) * (a * terms).sum(-1)
 
 
 def weight_slope(

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from infot.errors import ProblemError
 from infot.ot.differentiation import Gradient, attach_potential
 from infot.ot.plan import Plan
-from infot.ot.stationarity import Stationarity, differentiable_problem, nest_of
+from infot.ot.stationarity import Stationarity, contraction, differentiable_problem, nest_of
 
 __all__ = ["Unrolled"]
 
 
 @dataclass(frozen=True)
 class Unrolled(Gradient):
-    """The gradient of everything that a plan tells, through a number of steps ``f <- f - epsilon_1 log(row mass)``.
+    """The gradient of everything that a plan tells, through a number of steps ``f <- f - epsilon_1 r(f)``.
 
     The steps begin at the solution, so their values stay there while their derivatives sum the first ``steps`` terms of
     the Neumann series of :class:`Implicit`: the error falls geometrically, at the rate of the contraction (Bolte,
@@ -37,7 +37,8 @@ class Unrolled(Gradient):
     def attach(self, plan: Plan) -> Plan:
         """Return the plan with all its arrays on the graph."""
         problem, factor = differentiable_problem(plan.problem)
-        f, damping = plan.solution.f / factor, nest_of(problem).damping
+        f = plan.solution.f / factor
+        step = contraction(problem, nest_of(problem).damping, f)
         for _ in range(self.steps):
-            f = f - damping * Stationarity.at(problem, f).log_mass
+            f = f - step * Stationarity.at(problem, f).residual
         return attach_potential(plan, problem, f, factor)

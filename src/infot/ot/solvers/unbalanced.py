@@ -1,7 +1,6 @@
 """Sinkhorn's algorithm with marginals at a price, invariant under translations."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,7 +14,7 @@ from infot.ot.solvers.anderson import Anderson
 from infot.ot.solvers.base import Solver, first_steps, statuses_of
 from infot.ot.solvers.patience import Patience
 from infot.ot.status import Status
-from infot.ot.unbalanced import gain, target
+from infot.ot.unbalanced import gain, inverse_price, relaxation, target
 
 __all__ = ["UnbalancedSinkhorn"]
 
@@ -127,7 +126,7 @@ class _Loop:
         softened = -self.epsilon * weighted_logsumexp(
             f.unsqueeze(-1) / self.epsilon + self._negative, self.a.unsqueeze(-1), dim=-2
         )
-        g = softened * _share(self.rho_b, self.epsilon, f)
+        g = softened * relaxation(self.rho_b, self.epsilon, f)
         shift = self._translation(f, g)
         columns = target(g, self.b, self.rho_b)
         f, g = f + shift, g - shift
@@ -137,23 +136,14 @@ class _Loop:
         )
         rows = torch.exp(self.a.log() + (f - softened) / self.epsilon)  # nothing where a weight is zero
         error = torch.maximum((rows - target(f, self.a, self.rho_a)).abs().sum(-1), missed)
-        return f, g, softened * _share(self.rho_a, self.epsilon, f), error
+        return f, g, softened * relaxation(self.rho_a, self.epsilon, f), error
 
     def _translation(self, f: Tensor, g: Tensor) -> Tensor:
         """Return the constant that maximises the dual along ``(f + t, g - t)``, ``(B, 1)``."""
-        inverse = _inverse(self.rho_a, f) + _inverse(self.rho_b, f)
-        rows = torch.logsumexp(self.a.log() - f * _inverse(self.rho_a, f), -1, keepdim=True)
-        columns = torch.logsumexp(self.b.log() - g * _inverse(self.rho_b, f), -1, keepdim=True)
+        inverse = inverse_price(self.rho_a, f) + inverse_price(self.rho_b, f)
+        rows = torch.logsumexp(self.a.log() - f * inverse_price(self.rho_a, f), -1, keepdim=True)
+        columns = torch.logsumexp(self.b.log() - g * inverse_price(self.rho_b, f), -1, keepdim=True)
         return (rows - columns) / inverse
-
-
-def _inverse(rho: Any, like: Tensor) -> Tensor:
-    return 1 / torch.as_tensor(rho, dtype=like.dtype, device=like.device).reshape(-1, 1)
-
-
-def _share(rho: Any, epsilon: float, like: Tensor) -> Tensor:
-    """Return ``rho / (rho + epsilon)``, one where rho is infinite."""
-    return 1 / (1 + epsilon * _inverse(rho, like))
 
 
 def _dual_value(problem: OTProblem, f: Tensor, g: Tensor, epsilon: float) -> Tensor:
