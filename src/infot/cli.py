@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[type, str]] = {
     "sample": (arguments.SampleArguments, "infot.commands.sample"),
     "encode": (arguments.EncodeArguments, "infot.commands.encode"),
     "compare": (arguments.CompareArguments, "infot.commands.compare"),
+    "explore": (arguments.ExploreArguments, "infot.commands.explore"),
     "data": (arguments.DataArguments, "infot.commands.data"),
 }
 """Each command: the record of its arguments, and the module whose ``run(arguments) -> exit code`` does the work."""

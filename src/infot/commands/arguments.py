@@ -23,6 +23,7 @@ __all__ = [
     "DataArguments",
     "EncodeArguments",
     "EvaluateArguments",
+    "ExploreArguments",
     "ReportArguments",
     "ResumeArguments",
     "SampleArguments",
@@ -218,6 +219,22 @@ class CompareArguments:
     """Where the data lies, for presets that read a file (mnist, custom)."""
     device: Annotated[str | None, arg(metavar="DEVICE")] = None
     """Device of every run; unset: cuda where there is one."""
+
+
+@dataclass(frozen=True)
+class ExploreArguments:
+    """Serve a page on this machine with sliders for the code and a view of the plan."""
+
+    run: Annotated[Positional[Path], arg(metavar="RUN")]
+    """Folder of the run or of a saved model."""
+    data: Annotated[Path | None, arg(metavar="PATH")] = None
+    """Data to hold against the model in place of the run's held-out part."""
+    port: int = 8765
+    """Port to listen on; 0: any that is free."""
+    host: str = "127.0.0.1"
+    """Address to listen on; any other than this one lets other machines in."""
+    browser: bool = True
+    """Whether to open the page in the browser."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ __all__ = [
     "code_traversal_figure",
     "codes_figure",
     "grids_figure",
+    "posterior_bars",
     "posterior_figure",
     "templates_mosaic",
     "traversal_figure",
@@ -194,7 +195,7 @@ def _reading(k: int, arrays: dict[str, np.ndarray]) -> Markup:
     told = f"label {class_name(arrays, int(labels[k]))} · " if labels is not None and k < len(labels) else ""
     pieces = [
         strip(arrays["posterior_data"][k : k + 1], f"Held-out image {k + 1}.", cell=52),
-        _bars(posterior),
+        posterior_bars(posterior),
     ]
     if "reconstructions" in arrays:
         pieces.append(strip(arrays["reconstructions"][k : k + 1], "What the plan rebuilds.", cell=52))
@@ -202,7 +203,8 @@ def _reading(k: int, arrays: dict[str, np.ndarray]) -> Markup:
     return element("div", element("div", *pieces, class_="trio"), words, class_="reading")
 
 
-def _bars(posterior: np.ndarray) -> Markup:
+def posterior_bars(posterior: np.ndarray) -> Markup:
+    """Draw a bar for each code, as high as its share, (K,); few codes have their number below."""
     width = 96 / len(posterior)
     marks = [element("line", x1=0, x2=96, y1=46, y2=46, class_="axis")]
     for code, share in enumerate(posterior):

@@ -14,7 +14,7 @@ from infot.random import Streams
 from infot.training.fit import Callback
 from infot.training.state import TrainState
 
-__all__ = ["SampleGrids", "latent_grid", "write_grid"]
+__all__ = ["SampleGrids", "grid_png", "latent_grid", "write_grid"]
 
 ROWS = 16  # most codes shown
 COLUMNS = 12  # noise draws of each
@@ -46,15 +46,27 @@ def latent_grid(latents: LatentSpace, *, seed: int, rows: int = ROWS, columns: i
 
 
 def write_grid(path: Path, images: Tensor, *, columns: int) -> None:
-    """Write images as one PNG.
+    """Write images as one PNG; see :func:`grid_png`.
 
     Args:
         path: The file.
-        images: Shape ``(n, channels, height, width)``, channels 1 or 3, values in [0, 1] (clipped).
+        images: Shape ``(n, channels, height, width)``.
         columns: Images in a row.
 
     Raises:
         RunFolderError: If the disk refuses.
+    """
+    write_bytes(path, grid_png(images, columns=columns))
+
+
+def grid_png(images: Tensor, *, columns: int, gap: int = GAP) -> bytes:
+    """Return images as one PNG.
+
+    Args:
+        images: Shape ``(n, channels, height, width)``, values in [0, 1] (clipped); of channels that are not 1 or 3 the
+            mean is drawn.
+        columns: Images in a row.
+        gap: Pixels between two of them.
     """
     pixels = (images.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8)
     factor = max(1, -(-SMALLEST_TILE // max(pixels.shape[-2:])))
@@ -64,14 +76,14 @@ def write_grid(path: Path, images: Tensor, *, columns: int) -> None:
     n, channels, height, width = pixels.shape
     rows = -(-n // columns)
     page = torch.full(
-        (rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, channels), 255, dtype=torch.uint8
+        (rows * (height + gap) - gap, columns * (width + gap) - gap, channels), 255, dtype=torch.uint8
     )
     for at, tile in enumerate(pixels):
-        top, left = at // columns * (height + GAP), at % columns * (width + GAP)
+        top, left = at // columns * (height + gap), at % columns * (width + gap)
         page[top : top + height, left : left + width] = tile.permute(1, 2, 0)
     buffer = io.BytesIO()
     Image.fromarray(page.numpy().squeeze(-1) if channels == 1 else page.numpy()).save(buffer, format="PNG")
-    write_bytes(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 class SampleGrids(Callback):
