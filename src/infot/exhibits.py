@@ -25,6 +25,8 @@ MAX_TRAVERSALS = 12
 """Noise coordinates swept, the first ones."""
 TRAVERSAL_STEPS = 9
 """Values on each sweep."""
+FILM_STEPS = 27
+"""Values on each sweep of images, which a report shows moving."""
 CODED_IMAGES = 40
 """Held-out images shown with their code posterior."""
 PLAN_POINTS = 240
@@ -169,7 +171,7 @@ def _image_samples(model: Model, streams: Streams) -> dict[str, Tensor]:
 
 def _code_traversals(model: Model) -> dict[str, Tensor]:
     """Return images along each continuous coordinate of the code, the noise at its mean."""
-    blocks = zip(model.latents.code, _code_sweeps(model.latents), strict=True)
+    blocks = zip(model.latents.code, _code_sweeps(model.latents, FILM_STEPS), strict=True)
     continuous = [sweeps for block, sweeps in blocks if not isinstance(block, Categorical)]
     if not continuous:
         return {}
@@ -220,15 +222,15 @@ def _traversals(model: Model, dataset: Dataset) -> dict[str, Tensor]:
     latents = model.latents
     if isinstance(latents.noise, Categorical | Empty):
         return {}
-    codes = _row_codes(latents)[: 1 if dataset.kind == "images" else MAX_ROWS]
-    sweeps = latents.noise.sweeps(TRAVERSAL_STEPS)
+    images = dataset.kind == "images"
+    codes = _row_codes(latents)[: 1 if images else MAX_ROWS]
+    sweeps = latents.noise.sweeps(FILM_STEPS if images else TRAVERSAL_STEPS)
     values = sweeps[0, :, 0]
-    n_axes = min(
-        latents.noise_dim, MAX_TRAVERSALS, max(1, MAX_VALUES // (dataset.dim * len(values) * len(codes)))
-    )
+    room = max(1, MAX_VALUES // (dataset.dim * TRAVERSAL_STEPS * len(codes)))
+    n_axes = min(latents.noise_dim, MAX_TRAVERSALS, room)
     noise = sweeps[:n_axes].unsqueeze(2).expand(-1, -1, len(codes), -1)
     points = generate(model, codes.repeat(n_axes * len(values), 1), noise.flatten(0, 2))
-    if dataset.kind == "images":
+    if images:
         return {"traversals": points.unflatten(0, noise.shape[:2]), "traversal_values": values}
     points = _users_units(dataset, points)
     return {"traversals": points.unflatten(0, noise.shape[:3]), "traversal_values": values}
@@ -238,15 +240,17 @@ def _row_codes(latents: LatentSpace) -> Tensor:
     """Return the codes shown: all values, or sweeps of each coordinate with the rest at its centre."""
     if latents.n_codes is not None:
         return latents.code_values()[:MAX_ROWS]
-    return torch.cat([sweep for sweeps in _code_sweeps(latents) for sweep in sweeps])[:MAX_ROWS]
+    return torch.cat([sweep for sweeps in _code_sweeps(latents, TRAVERSAL_STEPS) for sweep in sweeps])[
+        :MAX_ROWS
+    ]
 
 
-def _code_sweeps(latents: LatentSpace) -> list[Tensor]:
+def _code_sweeps(latents: LatentSpace, steps: int) -> list[Tensor]:
     """Return for each block the codes along its coordinates, ``(j, t, code_dim)``, other blocks at their centres."""
     centres = [block.centre() for block in latents.code]
     found = []
     for i, block in enumerate(latents.code):
-        values = block.sweeps(TRAVERSAL_STEPS)
+        values = block.sweeps(steps)
         parts = [
             values if k == i else centre.expand(*values.shape[:2], -1) for k, centre in enumerate(centres)
         ]

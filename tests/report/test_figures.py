@@ -10,6 +10,7 @@ from PIL import Image
 
 from infot.report import images, vectors
 from infot.report.charts import MAX_POINTS, Chart, Series, line_chart
+from infot.report.films import FEWEST, MAX_BYTES, film, film_bytes
 from infot.report.glossary import HEADLINES, METRICS, term, write_value
 from infot.report.markup import Markup, element
 from infot.report.palette import HUES, RAMP, group
@@ -231,3 +232,57 @@ def test_the_least_sure_images_are_shown_apart() -> None:
     shown = images.posterior_figure({"posterior_data": np.zeros((20, 1, 8, 8)), "posterior": posterior})
     assert shown is not None
     assert shown.index("Least sure") < shown.index("Held-out image 18.")
+
+
+def frames_of(content: bytes) -> list[np.ndarray]:
+    with Image.open(io.BytesIO(content)) as opened:
+        assert opened.info["loop"] == 0
+        found = []
+        for k in range(getattr(opened, "n_frames", 1)):
+            opened.seek(k)
+            found.append(np.asarray(opened.convert("L")))
+        return found
+
+
+def test_a_film_goes_there_and_back_or_around() -> None:
+    sweep = np.linspace(0, 1, 6)[:, None, None, None] * np.ones((6, 1, 8, 8))
+    sweep[:, :, 0, 0] = 1  # no two frames are one colour alone
+    there_and_back, around = film_bytes(sweep), film_bytes(sweep, closed=True)
+    assert there_and_back is not None and around is not None
+    levels = [round(255 * k / 5) for k in range(6)]
+    assert [int(f[4, 4]) for f in frames_of(there_and_back)] == [*levels, *levels[-2:0:-1]]
+    assert [int(f[4, 4]) for f in frames_of(around)] == levels
+
+
+def test_a_film_stays_small_or_is_left_out() -> None:
+    wild = np.random.default_rng(0).random((27, 3, 64, 64))
+    assert film_bytes(wild) is None and film(wild, "Noise.") is None
+    fewer = film_bytes(wild, limit=6 * 5 * 64 * 64)
+    assert fewer is not None and FEWEST <= len(frames_of(fewer)) < 52
+    assert film_bytes(wild[: FEWEST - 1, :, :4, :4]) is None
+    calm = film_bytes(np.linspace(0, 1, 27)[:, None, None, None] * np.ones((27, 1, 28, 28)))
+    assert calm is not None and len(calm) <= MAX_BYTES
+
+
+def test_who_wants_no_motion_sees_the_middle() -> None:
+    sweep = np.linspace(0, 1, 9)[:, None, None, None] * np.ones((9, 1, 8, 8))
+    markup = film(sweep, "A <sweep>.")
+    assert markup is not None
+    assert markup.startswith(
+        '<picture><source media="(prefers-reduced-motion: reduce), print" srcset="data:image/png'
+    )
+    assert 'src="data:image/gif' in markup and 'alt="A &lt;sweep&gt;."' in markup
+    assert decode(markup.split("<img")[0]).max() == 128
+
+
+def test_sweeps_move_and_stand_side_by_side() -> None:
+    rng = np.random.default_rng(0)
+    sweeps = rng.random((2, 27, 1, 8, 8)).astype(np.float32)
+    drawn = images.code_traversal_figure({"code_traversals": sweeps}, angles=1)
+    assert drawn is not None and drawn.count("data:image/gif") == 2
+    assert "The first picture of a row moves." in drawn
+    assert drawn.count("swept in 9 steps") == 2
+    assert np.array_equal(images.pick_steps(sweeps[0], closed=True), sweeps[0, ::3])
+    assert np.array_equal(images.pick_steps(sweeps[0])[[0, 4, 8]], sweeps[0, [0, 13, 26]])
+    few = images.traversal_figure({"traversals": sweeps[:, :3]})
+    assert few is not None and "data:image/gif" not in few and "moves" not in few

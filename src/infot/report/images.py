@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from infot.report.arrays import class_name
+from infot.report.films import film
 from infot.report.markup import Markup, element, figure, join, number
 from infot.report.palette import colour
 from infot.report.pictures import file_picture, strip
@@ -16,6 +17,7 @@ __all__ = [
     "code_traversal_figure",
     "codes_figure",
     "grids_figure",
+    "pick_steps",
     "posterior_bars",
     "posterior_figure",
     "templates_mosaic",
@@ -25,6 +27,8 @@ __all__ = [
 MAX_CODES = 60
 MAX_SWEEPS = 10
 MAX_DRAWS = 12
+SIDE_BY_SIDE = 9
+"""Steps of a sweep that are shown beside each other; a film shows all."""
 SURE, UNSURE = 12, 4
 """Held-out images shown: the first ones, and the ones whose code is least sure."""
 
@@ -106,30 +110,52 @@ def templates_mosaic(arrays: dict[str, np.ndarray]) -> Markup | None:
     return element("div", *rows, class_="mosaic")
 
 
-def code_traversal_figure(arrays: dict[str, np.ndarray]) -> Markup | None:
-    """Draw a row for each continuous coordinate of the code, swept from end to end with the noise at its mean."""
+def code_traversal_figure(arrays: dict[str, np.ndarray], *, angles: int = 0) -> Markup | None:
+    """Draw a row for each continuous coordinate of the code, swept from end to end with the noise at its mean.
+
+    Args:
+        arrays: Of `evaluation.npz`.
+        angles: How many of the coordinates, the first ones, are angles.
+    """
     sweeps = arrays.get("code_traversals")
     if sweeps is None or sweeps.ndim != 5:
         return None
     caption = (
         "A row for each continuous coordinate of the code: it is swept from end to end (an angle once around), the "
         "rest of the code and the noise stay at their centres. A code that has found a factor changes one thing along "
-        "its row." + _left_out(sweeps)
+        "its row."
     )
-    return figure(_sweep_rows(sweeps, "Code coordinate"), caption=caption, class_="wide")
+    return _sweep_figure(sweeps, caption, "Code coordinate", angles=angles)
 
 
-def _sweep_rows(sweeps: np.ndarray, what: str) -> Markup:
-    rows = [
-        element(
-            "div",
+def _sweep_figure(sweeps: np.ndarray, caption: str, what: str, *, angles: int = 0) -> Markup:
+    """Draw a row for each sweep: a film, and steps side by side."""
+    rows = []
+    for j, sweep in enumerate(sweeps[:MAX_SWEEPS]):
+        shown = pick_steps(sweep, closed=j < angles)
+        moving = film(sweep, f"{what} {j + 1} moving from end to end.", closed=j < angles)
+        pieces = [
             element("div", f"{j + 1}", class_="code"),
-            element("div", strip(sweep, f"{what} {j + 1} swept in {len(sweep)} steps."), class_="draws"),
-            class_="code-row sweep",
-        )
-        for j, sweep in enumerate(sweeps[:MAX_SWEEPS])
-    ]
-    return element("div", *rows, class_="codes")
+            element("div", moving or "", class_="template"),
+            element("div", strip(shown, f"{what} {j + 1} swept in {len(shown)} steps."), class_="draws"),
+        ]
+        rows.append(element("div", *pieces, class_="code-row sweep"))
+    content = element("div", *rows, class_="codes")
+    moves = " The first picture of a row moves." if "data:image/gif" in content else ""
+    return figure(content, caption=caption + moves + _left_out(sweeps), class_="wide")
+
+
+def pick_steps(sweep: np.ndarray, *, closed: bool = False) -> np.ndarray:
+    """Choose the steps of a sweep, (T, ...), that stand side by side: ends included, or evenly around a circle.
+
+    >>> pick_steps(np.arange(27), closed=True).tolist()
+    [0, 3, 6, 9, 12, 15, 18, 21, 24]
+    >>> pick_steps(np.arange(27)).tolist()
+    [0, 3, 6, 10, 13, 16, 20, 23, 26]
+    """
+    n = min(len(sweep), SIDE_BY_SIDE)
+    places = np.arange(n) * len(sweep) / n if closed else np.linspace(0, len(sweep) - 1, n)
+    return sweep[places.round().astype(int)]
 
 
 def _left_out(sweeps: np.ndarray) -> str:
@@ -153,9 +179,8 @@ def traversal_figure(arrays: dict[str, np.ndarray]) -> Markup | None:
         f"A row for each coordinate of the noise: it is swept{reach}, the code and the other coordinates "
         "stay. What the thing "
         "is should stay the same along a row; how it looks (slant, width, thickness …) should change."
-        + _left_out(sweeps)
     )
-    return figure(_sweep_rows(sweeps, "Noise coordinate"), caption=caption, class_="wide")
+    return _sweep_figure(sweeps, caption, "Noise coordinate")
 
 
 def posterior_figure(arrays: dict[str, np.ndarray], *, reader: str = "the plan") -> Markup | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 __all__ = ["Markup", "element", "figure", "join", "number", "prose"]
 
-VOID = frozenset({"br", "circle", "img", "input", "line", "meta", "path", "polyline", "rect"})
+VOID = frozenset({"br", "circle", "img", "input", "line", "meta", "path", "polyline", "rect", "source"})
 """Elements without content; in SVG they are closed with a slash."""
 
 

@@ -10,7 +10,7 @@ from PIL import Image, UnidentifiedImageError
 from infot.report.markup import Markup, element
 from infot.report.palette import ACCENT
 
-__all__ = ["file_picture", "heat_picture", "strip"]
+__all__ = ["data_address", "encode", "file_picture", "heat_picture", "strip", "to_pixels"]
 
 PIXELATED_BELOW = 20
 """Side in pixels below which pictures keep hard pixels when enlarged."""
@@ -33,7 +33,7 @@ def strip(pictures: np.ndarray, alt: str, *, cell: int = 56) -> Markup:
         alt: What they show, in words.
         cell: Width of each on the page, in pixels.
     """
-    pixels = _pixels(pictures)
+    pixels = to_pixels(pictures)
     n, height, width = pixels.shape[:3]
     gap = 1 if width < PIXELATED_BELOW else 2
     canvas = np.zeros((height, n * width + (n - 1) * gap, 4), dtype=np.uint8)
@@ -66,7 +66,7 @@ def file_picture(path: Path, alt: str) -> Markup | None:
     return _image(picture, alt, width=None, class_="hard" if small else None)
 
 
-def _pixels(pictures: np.ndarray) -> np.ndarray:
+def to_pixels(pictures: np.ndarray) -> np.ndarray:
     """Turn (n, C, H, W) in [0, 1] into (n, H, W, 3) bytes, reduced to `MAX_SIDE`."""
     channels_last = np.moveaxis(np.asarray(pictures, dtype=np.float64), 1, -1)
     if channels_last.shape[-1] not in (1, 3):
@@ -81,19 +81,24 @@ def _pixels(pictures: np.ndarray) -> np.ndarray:
 
 
 def _image(picture: Image.Image, alt: str, *, width: int | None, class_: str | None) -> Markup:
-    kind, payload = "png", _encode(picture, "PNG")
+    kind, payload = "png", encode(picture, "PNG")
     if len(payload) > JPEG_ABOVE:
         paper = Image.new("RGB", picture.size, (128, 128, 128))
         paper.paste(picture, mask=picture.getchannel("A") if picture.mode == "RGBA" else None)
-        smaller = _encode(paper, "JPEG")
+        smaller = encode(paper, "JPEG")
         if len(smaller) < len(payload):
             kind, payload = "jpeg", smaller
-    address = f"data:image/{kind};base64,{base64.b64encode(payload).decode('ascii')}"
     style = None if width is None else f"width:{width}px"
-    return element("img", src=address, alt=alt, class_=class_, style=style)
+    return element("img", src=data_address(kind, payload), alt=alt, class_=class_, style=style)
 
 
-def _encode(picture: Image.Image, kind: str) -> bytes:
+def data_address(kind: str, content: bytes) -> str:
+    """Return a picture as an address that holds it: ``data:image/KIND;base64,…``."""
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def encode(picture: Image.Image, kind: str) -> bytes:
+    """Return a picture as a file of a kind that Pillow knows: ``PNG`` or ``JPEG``."""
     stream = io.BytesIO()
     if kind == "PNG":
         picture.save(stream, kind)

@@ -82,6 +82,11 @@ class Run:
         return bool(_lookup(self.config, "latent", "uniform") or _lookup(self.config, "latent", "normal"))
 
     @property
+    def angles(self) -> int:
+        """Number of angles in the code."""
+        return int(_number(_lookup(self.config, "latent", "circle")) or 0)
+
+    @property
     def status(self) -> str:
         """`finished`, `interrupted`, `diverged`, or `unfinished` where no summary says how the run ended."""
         return str(self.summary.get("status") or "unfinished")

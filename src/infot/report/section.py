@@ -95,11 +95,15 @@ def _protocol(run: Run) -> Markup:
 
 def _image_parts(run: Run, detail: Detail) -> list[Part]:
     posterior = images.posterior_figure(run.arrays, reader=run.reader)
+    sweeps = images.code_traversal_figure(run.arrays, angles=run.angles)
     drawn = images.codes_figure(run.arrays, swept=run.has_continuous_code, reader=run.reader)
     which = "which code an image belongs to"
     return [
         ("What each code draws", _present(drawn)),
-        ("What each coordinate of the code changes", _present(images.code_traversal_figure(run.arrays))),
+        (
+            "What each coordinate of the code changes",
+            _present(sweeps),
+        ),
         ("What the noise changes", _present(images.traversal_figure(run.arrays))),
         (f"{run.reader.capitalize()}: {which}", _present(posterior)),
         ("Codes against labels", _counts(run, "label")),
