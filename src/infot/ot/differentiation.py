@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from infot.ot.conditions import condition_at, exact_potential
 from infot.ot.plan import Plan
 from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic, price, unscaled
 from infot.ot.solution import Solution
-from infot.ot.stationarity import Stationarity, contraction, nest_of
 from infot.ot.structure import Structured
 from infot.ot.unbalanced import Price, weight_slope
 
@@ -120,13 +120,16 @@ def weight_slopes(plan: Plan) -> tuple[Float[Tensor, "B n"], Float[Tensor, "B m"
     if isinstance(bare, Entropic) or (isinstance(bare, Structured) and bare.convex):
         return solution.f, solution.g
     density, b = plan._density, batch.column_weights
+    again = plan.graph is not None and torch.is_grad_enabled()
     with torch.enable_grad():
-        a = batch.row_weights.detach().requires_grad_()
+        # An alias: the density is itself a function of the weights, and only the partial derivative is wanted.
+        alias = batch.row_weights.view_as(batch.row_weights) if again else batch.row_weights.detach()
+        a = alias if alias.requires_grad else alias.detach().requires_grad_()
         charge = regulariser.value(density, a)
-        (slope,) = torch.autograd.grad(charge, a, b)
+        (slope,) = torch.autograd.grad(charge, a, b, create_graph=again, retain_graph=again)
     for_rows = slope + (b.unsqueeze(-2) * density * (batch.cost - solution.g.unsqueeze(-2))).sum(-1)
     moved = (batch.row_weights.unsqueeze(-1) * density * (batch.cost - solution.f.unsqueeze(-1))).sum(-2)
-    return for_rows, moved + charge.detach()
+    return for_rows, moved + (charge if again else charge.detach())
 
 
 def _priced_slopes(
@@ -161,8 +164,8 @@ def attach_potential(
         f: The latent potential of that problem, on the graph.
         factor: Factor of the plan's regulariser.
     """
-    condition = Stationarity.at(problem, f)
-    exact = f - contraction(problem, nest_of(problem).epsilon, f) * condition.residual
+    condition = condition_at(problem, f)
+    exact = exact_potential(problem, f, condition)
     shift = _free_constant(problem, exact, condition.g)
     perturbation = condition.perturbation
     if perturbation is not None:

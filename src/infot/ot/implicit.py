@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from infot.errors import ConvergenceWarning, ProblemError
+from infot.ot.conditions import condition_at, curvature_at, differentiable_problem
 from infot.ot.conjugate_gradients import conjugate_gradients
 from infot.ot.differentiation import Gradient, attach_potential
 from infot.ot.plan import Plan
 from infot.ot.problem import OTProblem
-from infot.ot.stationarity import Stationarity, curvature, differentiable_problem, row_targets
+from infot.ot.stationarity import row_targets
 
 __all__ = ["Implicit"]
 
@@ -21,12 +22,15 @@ __all__ = ["Implicit"]
 class Implicit(Gradient):
     """The gradient of everything that a plan tells, by the implicit function theorem.
 
-    The latent potential solves ``r(f; C, a, b) = 0`` (:class:`Stationarity`). For a gradient ``u`` in ``f``,
+    The latent potential solves ``r(f; C, a, b) = 0`` (:mod:`infot.ot.conditions`). For a gradient ``u`` in ``f``,
     ``H x = u`` is solved by conjugate gradients with ``H = diag(pi 1) dr / df``, the Schur complement of the dual's
     Hessian, and the gradient in the cost and weights is ``-(pi 1) x . dr``. With ``rho`` that complement is
     ``diag(pi 1) (1 / epsilon + 1 / rho_a) - (s_b / epsilon) pi diag(1 / pi^T 1) pi^T``. Memory does not
     grow with the solver's steps, and the plan may come from any solver. Differentiable as often as wanted, the value
-    included. Entropic and structured regularisers with prices above zero.
+    included. Entropic and structured regularisers with prices above zero; smoothings with exact zeros (quadratic, group
+    lasso, pointwise) on their support, away from the points where a slack enters it, where it is an element of the
+    generalised Jacobian. Where such a support falls into pieces, potentials have a free constant each, and a gradient
+    that depends on them misses the tolerance of its linear solve, which warns.
 
     Args:
         tolerance: Relative residual of the linear solves; the plan's own marginal error adds to the gradient's error.
@@ -86,7 +90,7 @@ class _LatentPotential(torch.autograd.Function):
         with torch.enable_grad():
             # Aliases: f is itself a function of the arrays, and only the partial derivatives are wanted.
             arrays = [_alias(array, again) for array in (cost, a, b)]
-            condition = Stationarity.at(_with(ctx.problem, arrays), f if again else f.detach())
+            condition = condition_at(_with(ctx.problem, arrays), f if again else f.detach())
             rows = row_targets(_with(ctx.problem, [cost, a, b]), f)
             partial = torch.autograd.grad(condition.residual, arrays, -rows * x, create_graph=again)
         return *partial, None, None, None
@@ -108,7 +112,7 @@ class _Solve(torch.autograd.Function):
     ) -> Tensor:
         """Solve, scaled by the roots of the row masses on both sides; rows without mass are left out."""
         held = _with(problem, [cost, a, b])
-        apply = curvature(held, Stationarity.at(held, f).log_density)
+        apply = curvature_at(held, f)
         root = row_targets(held, f).sqrt()
         inverse = torch.where(root > 0, 1 / root, 0.0)
         null = root / root.norm(dim=-1, keepdim=True) if held.marginal_prices is None else 0 * root
@@ -141,10 +145,8 @@ class _Solve(torch.autograd.Function):
         with torch.enable_grad():
             arrays = [_alias(array, again) for array in (cost, a, b, f)]
             problem = _with(ctx.problem, arrays[:3])
-            image = curvature(problem, Stationarity.at(problem, arrays[3]).log_density)(
-                x if again else x.detach()
-            )
-            partial = torch.autograd.grad(image, arrays, -y, create_graph=again)
+            image = curvature_at(problem, arrays[3])(x if again else x.detach())
+            partial = torch.autograd.grad(image, arrays, -y, create_graph=again, materialize_grads=True)
         return *partial, y, None, None
 
 

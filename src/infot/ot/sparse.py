@@ -93,7 +93,10 @@ class GroupLasso(Regulariser):
         total = weights.sum(-1)
         conditional = weights / total.clamp_min(torch.finfo(a.dtype).tiny).unsqueeze(-1)
         grouped = values.reshape(*weights.shape, -1)
-        return total, grouped, (conditional.unsqueeze(-1) * grouped.square()).sum(2).sqrt()
+        squares = (conditional.unsqueeze(-1) * grouped.square()).sum(2)
+        # the root of nothing is nothing, and so is its derivative: autograd would make that NaN
+        some = squares > 0
+        return total, grouped, torch.where(some, torch.where(some, squares, 1.0).sqrt(), 0.0)
 
     def value(self, density: Tensor, a: Tensor) -> Tensor:
         """Return the charge of every column."""
@@ -164,7 +167,8 @@ class Pointwise(Regulariser):
 
     Args:
         conjugate_of: ``phi*(s)``, convex and increasing.
-        density_of: its derivative, the density; must reach one for some slack.
+        density_of: its derivative, the density; must reach one for some slack. For gradients of plans, in operations
+            that torch can differentiate.
 
     Example:
         >>> power = Pointwise(lambda s: s.clamp_min(0) ** 3 / 3, lambda s: s.clamp_min(0) ** 2)
@@ -176,7 +180,10 @@ class Pointwise(Regulariser):
     density_of: Callable[[Tensor], Tensor]
 
     def value(self, density: Tensor, a: Tensor) -> Tensor:
-        """Return ``E_a phi(d)``, with ``phi(d) = sup_s s d - phi*(s)`` found by bisection on ``density_of(s) = d``."""
+        """Return ``E_a phi(d)``, with ``phi(d) = sup_s s d - phi*(s)`` found by bisection on ``density_of(s) = d``.
+
+        Differentiable once in the density.
+        """
         high = torch.ones_like(density)
         for _ in range(_BISECTIONS):
             short = self.density_of(high) < density

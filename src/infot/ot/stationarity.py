@@ -18,41 +18,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from infot.errors import ProblemError
 from infot.numerics import weighted_logsumexp
 from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic
-from infot.ot.scaling import without_factor
 from infot.ot.structure import Nest, Structured
 from infot.ot.unbalanced import inverse_price, relaxation, target
 
-__all__ = ["Stationarity", "contraction", "curvature", "differentiable_problem", "nest_of", "row_targets"]
-
-
-def differentiable_problem(problem: OTProblem) -> tuple[OTProblem, float | Float[Tensor, "B 1"]]:
-    """Return the problem with batch axes and its graph, at the cost over its regulariser's factor, and that factor.
-
-    Raises:
-        ProblemError: if the regulariser is not entropic or structured with prices above zero, or a code weighs nothing:
-            how its plan splits over the noise then depends on how its weight grows.
-    """
-    batch, factor = without_factor(problem.on_graph())
-    regulariser = batch.regulariser
-    if not isinstance(regulariser, Entropic | Structured) or (
-        isinstance(regulariser, Structured) and not regulariser.convex
-    ):
-        raise ProblemError(
-            "gradients of plans need an Entropic regulariser or a Structured one with epsilon_code > 0, got "
-            f"{type(regulariser).__name__}; the gradient of the value (Envelope) exists for all"
-        )
-    weights = batch.row_weights.detach()
-    if isinstance(regulariser, Structured) and not bool(
-        (Nest.of(regulariser, weights).code_weights > 0).all()
-    ):
-        raise ProblemError(
-            "expected every code to weigh something for gradients of a structured plan; drop the others"
-        )
-    return batch, 1.0 if factor is None else factor
+__all__ = ["Stationarity", "contraction", "curvature", "nest_of", "row_targets"]
 
 
 @dataclass(frozen=True)

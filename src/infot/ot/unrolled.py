@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from infot.errors import ProblemError
+from infot.ot.conditions import differentiable_problem, nested
 from infot.ot.differentiation import Gradient, attach_potential
 from infot.ot.plan import Plan
-from infot.ot.stationarity import Stationarity, contraction, differentiable_problem, nest_of
+from infot.ot.stationarity import Stationarity, contraction, nest_of
 
 __all__ = ["Unrolled"]
 
@@ -24,7 +25,7 @@ class Unrolled(Gradient):
         steps: Steps of the contraction, at least 1.
 
     Raises:
-        ProblemError: if there are no steps.
+        ProblemError: if there are no steps; on attaching, if the regulariser is not entropic or structured.
     """
 
     steps: int
@@ -37,6 +38,11 @@ class Unrolled(Gradient):
     def attach(self, plan: Plan) -> Plan:
         """Return the plan with all its arrays on the graph."""
         problem, factor = differentiable_problem(plan.problem)
+        if not nested(problem.regulariser):
+            raise ProblemError(
+                f"Unrolled needs an Entropic or Structured regulariser, got {type(problem.regulariser).__name__}, "
+                "whose potentials no fixed point leads to; use Implicit"
+            )
         f = plan.solution.f / factor
         step = contraction(problem, nest_of(problem).damping, f)
         for _ in range(self.steps):
