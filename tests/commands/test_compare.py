@@ -128,3 +128,23 @@ def test_what_cannot_be_compared(
     assert infot("compare", *arguments) == 2
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_results_page_of_a_comparison(
+    tmp_path: Path, infot: Invoke, many_points: Path, finished_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert compare(infot, out, many_points, methods="structured,infogan") == 0
+    page = tmp_path / "docs" / "results.md"
+    assert infot("report", out, "--out", page) == 0
+    assert f"results in {page}, their pictures in {page.with_suffix('')}" in capsys.readouterr().out
+    text = page.read_text()
+    options = "--methods structured,infogan --seeds 1 --steps 2 --data many.npy --device cpu"
+    assert f"```\ninfot compare custom {options}\n```" in text
+    assert "| infogan | 1 |" in text and "(results/custom-samples.svg)" in text
+    assert (page.parent / "results" / "custom-samples.svg").is_file()
+    assert infot("report", out) == 0 and (out / "results.md").is_file()
+    assert infot("report", out, "--out", tmp_path / "x.html") == 2
+    assert "expected a file that ends in .md" in capsys.readouterr().err
+    assert infot("report", out, finished_run) == 2
+    assert "is none that `infot compare` wrote" in capsys.readouterr().err

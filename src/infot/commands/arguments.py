@@ -154,12 +154,13 @@ class EvaluateArguments:
 
 @dataclass(frozen=True)
 class ReportArguments:
-    """Write one self-contained HTML page about a run, or about several side by side."""
+    """Write one self-contained HTML page about a run, or about several side by side; of comparisons a Markdown page
+    with pictures, which holds them against their goals."""
 
     runs: Annotated[Positional[tuple[Path, ...]], arg(metavar="RUN [RUN ...]")]
-    """Folders of the runs."""
+    """Folders of runs, or of comparisons that `infot compare` wrote."""
     out: Annotated[Path | None, arg(metavar="FILE")] = None
-    """The page; unset: report.html in the first run."""
+    """The page; unset: report.html in the first run, results.md in the first comparison."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """``infot compare``."""
 
 import json
-import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from infot.config_checks import PATH_DATA, check_config
 from infot.errors import ConfigError
 from infot.leaderboard import Outcome, leaderboard, markdown, read_outcome
 from infot.report import leaderboard_page
+from infot.report.comparison import run_name
 from infot.suites import Contestant, Suite, find_suite
 
 __all__ = ["run"]
@@ -53,7 +54,7 @@ def run(arguments: CompareArguments) -> int:
     try:
         run_jobs([entry.job for entry in entries], at_once=arguments.jobs, threads=arguments.threads)
     finally:
-        _write(suite, entries, out)
+        _write(suite, entries, out, command_line(arguments))
     say(f"leaderboard in {out / 'leaderboard.html'}, .md and .json; the runs are in {out / 'runs'}")
     return 0
 
@@ -76,7 +77,7 @@ def _entries(suite: Suite, arguments: CompareArguments, out: Path) -> list[Entry
         for preset in suite.presets:
             for contestant in suite.contestants:
                 config = _config(contestant, preset, seed, arguments)
-                name = re.sub(r"[^\w.-]+", "_", f"{preset}-{contestant.name}-{seed}")
+                name = run_name(preset, contestant.name, seed)
                 entries.append(Entry(preset, contestant, seed, Job(name, config, out / "runs")))
     return entries
 
@@ -94,8 +95,22 @@ def _config(contestant: Contestant, preset: str, seed: int, arguments: CompareAr
     return config
 
 
-def _write(suite: Suite, entries: Sequence[Entry], out: Path) -> None:
-    board = leaderboard(suite, [entry.outcome() for entry in entries])
+def command_line(arguments: CompareArguments) -> str:
+    """Return what was typed, but for where the results go and how many runs go at a time.
+
+    >>> command_line(CompareArguments("mnist5k", methods="structured,infogan", seeds=3, jobs=2))
+    'infot compare mnist5k --methods structured,infogan --seeds 3'
+    """
+    words = ["infot", "compare", arguments.suite]
+    for name in ("methods", "presets", "seeds", "steps", "max_minutes", "data", "device"):
+        value = getattr(arguments, name)
+        if value is not None:
+            words += [f"--{name.replace('_', '-')}", value.name if isinstance(value, Path) else str(value)]
+    return shlex.join(words)
+
+
+def _write(suite: Suite, entries: Sequence[Entry], out: Path, command: str) -> None:
+    board = leaderboard(suite, [entry.outcome() for entry in entries]) | {"command": command}
     write_text(out / "leaderboard.json", json.dumps(board, indent=1, allow_nan=False) + "\n")
     write_text(out / "leaderboard.md", markdown(board))
     write_text(out / "leaderboard.html", leaderboard_page(board))

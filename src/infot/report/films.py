@@ -8,7 +8,7 @@ from PIL import Image
 from infot.report.markup import Markup, element
 from infot.report.pictures import PIXELATED_BELOW, data_address, encode, to_pixels
 
-__all__ = ["film", "film_bytes"]
+__all__ = ["film", "film_bytes", "film_of_pixels"]
 
 MAX_BYTES = 40_000
 """Size of one film: where it is exceeded, every second picture is left out, and again."""
@@ -47,7 +47,11 @@ def film(pictures: np.ndarray, alt: str, *, closed: bool = False, cell: int = 64
 
 def film_bytes(pictures: np.ndarray, *, closed: bool = False, limit: int = MAX_BYTES) -> bytes | None:
     """Return pictures as an animated GIF that goes on for ever; see :func:`film`."""
-    pixels = to_pixels(pictures)
+    return film_of_pixels(to_pixels(pictures), closed=closed, limit=limit)
+
+
+def film_of_pixels(pixels: np.ndarray, *, closed: bool = False, limit: int = MAX_BYTES) -> bytes | None:
+    """Return pictures, bytes (n, H, W, 3), as an animated GIF of at most `limit` bytes; see :func:`film`."""
     while len(pixels) >= FEWEST:
         turn = pixels if closed else np.concatenate([pixels, pixels[-2:0:-1]])
         content = _gif(turn)

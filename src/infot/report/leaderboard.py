@@ -13,10 +13,13 @@ from infot.report.markup import Markup, element, figure, join
 from infot.report.scales import duration
 from infot.report.tables import simple_table
 
-__all__ = ["leaderboard_page"]
+__all__ = ["best_mean", "factor_name", "headline_metrics", "leaderboard_page", "spread"]
 
 MAX_METRICS = 6
 """Metrics beside each other; all others stand with the seeds."""
+
+ROUNDING = 1e-12
+"""Relative size below which a standard error is only that of the arithmetic."""
 
 Row = Mapping[str, Any]
 
@@ -57,21 +60,22 @@ def leaderboard_page(board: Mapping[str, Any]) -> str:
 
 
 def _boards(rows: Sequence[Row], published: Sequence[Row]) -> list[Markup]:
-    names = _metrics(rows)
+    names = headline_metrics(rows)
     parts = [element("section", element("h3", "Leaderboard"), _board(rows, published, names), class_="part")]
     summary = element("summary", f"All metrics and every seed ({len(rows)} methods)")
     parts.append(element("details", summary, *(_seeds(row) for row in rows)))
     return parts
 
 
-def _metrics(rows: Sequence[Row]) -> list[str]:
+def headline_metrics(rows: Sequence[Row]) -> list[str]:
+    """Choose the metrics that stand beside each other: headlines first, then what most rows have."""
     present = Counter(name for row in rows for name in row["metrics"])
     known = [name for name in HEADLINES if name in present]
     return (known + [name for name, _ in present.most_common() if name not in known])[:MAX_METRICS]
 
 
 def _board(rows: Sequence[Row], published: Sequence[Row], names: Sequence[str]) -> Markup:
-    best = {name: _best(rows, name) for name in names}
+    best = {name: best_mean(rows, name) for name in names}
     body = [
         [
             join([element("strong", row["name"]), _remarks(row)]),
@@ -104,7 +108,8 @@ def _remarks(row: Row) -> Markup:
     return join([element("br"), element("small", "; ".join(remarks))]) if remarks else Markup("")
 
 
-def _best(rows: Sequence[Row], name: str) -> float | None:
+def best_mean(rows: Sequence[Row], name: str) -> float | None:
+    """Find the best mean of a metric; None where there is nothing to choose."""
     found = [row["metrics"][name] for row in rows if name in row["metrics"]]
     means = [metric["mean"] for metric in found]
     if len(set(means)) < 2:
@@ -115,11 +120,22 @@ def _best(rows: Sequence[Row], name: str) -> float | None:
 def _cell(metric: Row | None, name: str, best: float | None) -> object:
     if metric is None or metric["mean"] is None:
         return "–"
-    text = write_value(name, metric["mean"])
-    if metric["se"] is not None:
-        figures, _, unit = text.partition(" ")
-        text = f"{figures} ± {write_error(name, metric['se'])} {unit}".rstrip()
+    text = spread(name, metric)
     return element("strong", text) if metric["mean"] == best else text
+
+
+def spread(name: str, metric: Row) -> str:
+    """Write the mean of a metric and its standard error, in the metric's unit.
+
+    >>> spread("accuracy", {"mean": 0.9681, "se": 0.0006}), spread("mig", {"mean": 0.719, "se": None})
+    ('96.8 ± 0.1 %', '0.719')
+    """
+    text = write_value(name, metric["mean"])
+    if metric["se"] is None:
+        return text
+    error = metric["se"] if metric["se"] > ROUNDING * abs(metric["mean"]) else 0.0
+    figures, _, unit = text.partition(" ")
+    return f"{figures} ± {write_error(name, error)} {unit}".rstrip()
 
 
 def _time(spread: Row) -> str:
@@ -178,7 +194,7 @@ def _maps(entry: Row, rows: Sequence[Row]) -> Markup:
     maps = []
     for value in sorted({row["knobs"][knobs[0]] for row in rows}):
         mine = [row for row in rows if row["knobs"][knobs[0]] == value]
-        title = f"{knobs[0].replace('_', ' ')} × {_factor(value)}"
+        title = f"{knobs[0].replace('_', ' ')} × {factor_name(value)}"
         maps.append(element("div", element("h5", title), _map(mine, knobs[1], knobs[2], entry)))
     caption = (
         f"Mean {term(entry['score']).title} of {entry['method']}; rows: {knobs[1].replace('_', ' ')}, columns: "
@@ -190,10 +206,10 @@ def _maps(entry: Row, rows: Sequence[Row]) -> Markup:
     )
 
 
-def _factor(value: float) -> str:
+def factor_name(value: float) -> str:
     """Write a factor as people say it.
 
-    >>> _factor(30.0), _factor(1 / 30), _factor(0.1)
+    >>> factor_name(30.0), factor_name(1 / 30), factor_name(0.1)
     ('30', '1/30', '1/10')
     """
     return f"{value:.3g}" if value >= 1 else f"1/{1 / value:.3g}"
@@ -202,10 +218,10 @@ def _factor(value: float) -> str:
 def _map(rows: Sequence[Row], down: str, across: str, entry: Row) -> Markup:
     heights, widths = (sorted({row["knobs"][knob] for row in rows}) for knob in (down, across))
     found = {(row["knobs"][down], row["knobs"][across]): row for row in rows}
-    lines = [element("tr", element("th", ""), *(element("th", _factor(w), scope="col") for w in widths))]
+    lines = [element("tr", element("th", ""), *(element("th", factor_name(w), scope="col") for w in widths))]
     for height in heights:
         cells = [_square(found.get((height, width)), entry) for width in widths]
-        lines.append(element("tr", element("th", _factor(height), scope="row"), *cells))
+        lines.append(element("tr", element("th", factor_name(height), scope="row"), *cells))
     return element("table", *lines, class_="counts")
 
 

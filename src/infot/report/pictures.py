@@ -66,16 +66,16 @@ def file_picture(path: Path, alt: str) -> Markup | None:
     return _image(picture, alt, width=None, class_="hard" if small else None)
 
 
-def to_pixels(pictures: np.ndarray) -> np.ndarray:
-    """Turn (n, C, H, W) in [0, 1] into (n, H, W, 3) bytes, reduced to `MAX_SIDE`."""
+def to_pixels(pictures: np.ndarray, *, side: int = MAX_SIDE) -> np.ndarray:
+    """Turn (n, C, H, W) in [0, 1] into (n, H, W, 3) bytes, reduced to `side` where they are larger."""
     channels_last = np.moveaxis(np.asarray(pictures, dtype=np.float64), 1, -1)
     if channels_last.shape[-1] not in (1, 3):
         channels_last = channels_last.mean(axis=-1, keepdims=True)
     pixels = np.round(np.clip(channels_last, 0, 1) * 255).astype(np.uint8)
     pixels = np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels
-    if max(pixels.shape[1:3]) <= MAX_SIDE:
+    if max(pixels.shape[1:3]) <= side:
         return pixels
-    factor = MAX_SIDE / max(pixels.shape[1:3])
+    factor = side / max(pixels.shape[1:3])
     size = (max(1, round(pixels.shape[2] * factor)), max(1, round(pixels.shape[1] * factor)))
     return np.stack([np.asarray(Image.fromarray(p).resize(size, Image.Resampling.LANCZOS)) for p in pixels])
 

@@ -17,6 +17,7 @@ __all__ = [
     "plan_figure",
     "plane_of",
     "samples_figure",
+    "samples_panels",
     "thumbnail",
     "traversal_figure",
 ]
@@ -81,9 +82,7 @@ def samples_figure(arrays: dict[str, np.ndarray], plane: Plane, *, limit: int) -
     """Draw samples coloured by code over held-out data, and one mode enlarged."""
     if "samples" not in arrays:
         return None
-    panels = [
-        _scatter(arrays, plane, window, limit) for window in (plane.whole, plane.mode) if window is not None
-    ]
+    panels = samples_panels(arrays, plane, limit=limit)
     groups = _groups(arrays.get("sample_codes"), len(arrays["samples"]))
     colours = (
         "generated points, from dark blue for a low code to yellow for a high one"
@@ -96,6 +95,12 @@ def samples_figure(arrays: dict[str, np.ndarray], plane: Plane, *, limit: int) -
             " Second picture: the framed mode enlarged; the generated points should fill it as the data do."
         )
     return figure(element("div", *panels, class_="panels"), caption=caption + plane.remark, class_="wide")
+
+
+def samples_panels(arrays: dict[str, np.ndarray], plane: Plane, *, limit: int) -> list[Markup]:
+    """Draw samples over data: the whole, and one mode where there are separate ones."""
+    windows = (plane.whole, plane.mode)
+    return [_scatter(arrays, plane, window, limit) for window in windows if window is not None]
 
 
 def thumbnail(arrays: dict[str, np.ndarray], plane: Plane) -> Markup | None:

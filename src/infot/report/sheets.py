@@ -1,0 +1,83 @@
+"""Pictures as files of their own: samples code by code, sweeps step by step and moving."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from infot.report.arrays import class_name
+from infot.report.films import film_of_pixels
+from infot.report.images import MAX_DRAWS, MAX_SWEEPS, pick_steps
+from infot.report.pictures import encode, to_pixels
+
+__all__ = ["MAX_CODES", "codes_sheet", "sweeps_film", "sweeps_sheet"]
+
+MAX_CODES = 30
+"""Codes in a sheet, the first ones."""
+SMALLEST, LARGEST = 40, 64
+"""Side of a picture in a sheet, in pixels: smaller ones are enlarged by a whole factor."""
+GAP, LABEL = 2, 92
+"""Pixels between pictures, and for the words left of a row."""
+FILM_LIMIT = 400_000
+"""Bytes of a film that is a file of its own."""
+
+
+def codes_sheet(arrays: dict[str, np.ndarray]) -> bytes | None:
+    """Draw a row for each code, as a PNG: its commonest label, its template, samples.
+
+    Args:
+        arrays: Of `evaluation.npz`.
+    """
+    samples, templates = arrays.get("samples"), arrays.get("templates")
+    if samples is None or samples.ndim != 5:
+        return None
+    rows, words = [], []
+    for k in range(min(len(samples), MAX_CODES)):
+        first = [] if templates is None else [templates[k : k + 1]]
+        rows.append(_tiles(np.concatenate([*first, samples[k, :MAX_DRAWS]])))
+        words.append(_words(k, arrays))
+    return encode(_sheet(rows, words), "PNG")
+
+
+def _words(k: int, arrays: dict[str, np.ndarray]) -> str:
+    counts = arrays.get("code_label_counts")
+    if counts is None or k >= len(counts) or not counts[k].sum():
+        return f"code {k}"
+    best = int(counts[k].argmax())
+    return f"code {k}\n{class_name(arrays, best)}: {100 * counts[k, best] / counts[k].sum():.0f} %"
+
+
+def sweeps_sheet(sweeps: np.ndarray, names: Sequence[str], *, angles: int = 0) -> bytes:
+    """Draw a row for each sweep, (J, T, C, H, W), as a PNG; the first `angles` of them are closed."""
+    shown = sweeps[:MAX_SWEEPS]
+    rows = [_tiles(pick_steps(sweep, closed=j < angles)) for j, sweep in enumerate(shown)]
+    return encode(_sheet(rows, list(names[: len(shown)])), "PNG")
+
+
+def sweeps_film(sweeps: np.ndarray) -> bytes | None:
+    """Show all sweeps, (J, T, C, H, W), moving side by side, as a GIF; None where it is too large or too short."""
+    shown = [_tiles(sweep) for sweep in sweeps[:MAX_SWEEPS]]
+    gap = np.full((*shown[0].shape[:2], GAP, 3), 255, dtype=np.uint8)
+    columns = [piece for tiles in shown for piece in (tiles, gap)][:-1]
+    return film_of_pixels(np.concatenate(columns, axis=2), limit=FILM_LIMIT)
+
+
+def _tiles(pictures: np.ndarray) -> np.ndarray:
+    """Turn (n, C, H, W) into (n, H', W', 3) bytes of at least `SMALLEST` pixels a side."""
+    pixels = to_pixels(pictures, side=LARGEST)
+    factor = max(1, -(-SMALLEST // max(pixels.shape[1:3])))
+    return pixels.repeat(factor, axis=1).repeat(factor, axis=2)
+
+
+def _sheet(rows: Sequence[np.ndarray], words: Sequence[str]) -> Image.Image:
+    height, width = rows[0].shape[1:3]
+    longest = max(map(len, rows))
+    size = (LABEL + longest * (width + GAP) - GAP, len(rows) * (height + GAP) - GAP)
+    sheet = Image.new("RGB", size, "white")
+    pen = ImageDraw.Draw(sheet)
+    for r, (tiles, text) in enumerate(zip(rows, words, strict=True)):
+        top = r * (height + GAP)
+        pen.multiline_text((4, top + height / 2), text, fill="#1b2430", anchor="lm", spacing=3)
+        for c, tile in enumerate(tiles):
+            sheet.paste(Image.fromarray(tile), (LABEL + c * (width + GAP), top))
+    return sheet
