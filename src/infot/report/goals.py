@@ -82,10 +82,9 @@ class _Bound(Goal):
         """Name the seeds that miss the bound by themselves."""
         if len(values) != len(row["seeds"]):
             return ""
-        missed = [
-            str(seed) for seed, value in zip(row["seeds"], values, strict=True) if not self._good(value)
-        ]
-        return f"seeds {', '.join(missed)} of {len(values)} miss it" if missed else ""
+        pairs = zip(row["seeds"], values, strict=True)
+        missed = [seed for seed, value in pairs if not self._good(value)]
+        return f"short of it by themselves: {seed_words(missed)} of {len(values)}" if missed else ""
 
 
 @dataclass(frozen=True)
