@@ -300,6 +300,7 @@ def test_arrays_of_images_have_the_shapes_of_the_report() -> None:
         "samples": (4, 12, 1, 6, 6),
         "templates": (4, 1, 6, 6),
         "traversals": (3, 27, 1, 6, 6),
+        "code_loops": (4, 24, 1, 6, 6),
         "traversal_values": (27,),
         "posterior_data": (40, 1, 6, 6),
         "posterior": (40, 4),

@@ -10,7 +10,7 @@ from torch import Tensor
 from infot.data import Dataset
 from infot.errors import NumericalError
 from infot.model import Encoding
-from infot.models.blocks import Categorical, Empty
+from infot.models.blocks import Categorical, Empty, Normal
 from infot.models.latents import LatentSpace
 from infot.objectives.base import Partners
 from infot.random import Streams
@@ -27,6 +27,8 @@ TRAVERSAL_STEPS = 9
 """Values on each sweep."""
 FILM_STEPS = 27
 """Values on each sweep of images, which a report shows moving."""
+LOOP_STEPS, LOOP_CODES = 24, 12
+"""Noises on a loop that a report shows moving, and codes, the first ones, that take it."""
 CODED_IMAGES = 40
 """Held-out images shown with their code posterior."""
 PLAN_POINTS = 240
@@ -129,7 +131,8 @@ def exhibits(
 
     Images: ``samples`` (K, S, *shape), the same S noises for every code; ``templates`` (K, *shape), noise at
     its mean; ``traversals`` (J, T, *shape) of the first code with ``traversal_values`` (T,); ``code_traversals``
-    (J, T, *shape) along each continuous coordinate of the code;
+    (J, T, *shape) along each continuous coordinate of the code; ``code_loops`` (K, T, *shape) of the first codes
+    that can be listed while a normal noise goes once around;
     ``posterior_data`` (m, *shape), ``posterior`` (m, K), ``posterior_labels`` (m,), ``reconstructions`` (m,
     *shape).
 
@@ -153,7 +156,7 @@ def exhibits(
         if model.holds_plan:
             arrays |= _plan(model, dataset, streams)
     else:
-        arrays = _image_samples(model, streams) | _code_traversals(model)
+        arrays = _image_samples(model, streams) | _code_traversals(model) | _code_loops(model, streams)
         if codes is not None:
             arrays |= _coded_images(model, codes, streams)
     arrays |= _traversals(model, dataset)
@@ -178,6 +181,22 @@ def _code_traversals(model: Model) -> dict[str, Tensor]:
     codes = torch.cat(continuous)
     images = generate(model, codes.flatten(0, 1), _mean_noise(model.latents, codes.shape[0] * codes.shape[1]))
     return {"code_traversals": images.unflatten(0, codes.shape[:2])}
+
+
+def _code_loops(model: Model, streams: Streams) -> dict[str, Tensor]:
+    r"""Return images of the first codes while the noise runs along :math:`u \cos t + v \sin t`, once around.
+
+    With independent normal :math:`u, v` every noise on the way has the law of noise, so no image is an unusual one.
+    """
+    latents = model.latents
+    if latents.n_codes is None or not isinstance(latents.noise, Normal):
+        return {}
+    codes = latents.code_values()[:LOOP_CODES]
+    ends = latents.sample_noise(2, streams("evaluation/loop"))
+    angle = 2 * torch.pi * torch.arange(LOOP_STEPS) / LOOP_STEPS
+    noise = torch.stack([angle.cos(), angle.sin()], dim=1) @ ends
+    images = generate(model, codes.repeat_interleave(LOOP_STEPS, dim=0), noise.repeat(len(codes), 1))
+    return {"code_loops": images.unflatten(0, (len(codes), LOOP_STEPS))}
 
 
 def _coded_images(model: Model, codes: Codes, streams: Streams) -> dict[str, Tensor]:

@@ -28,7 +28,7 @@ from infot.report.goals import (
     Within,
     judge,
 )
-from infot.report.sheets import codes_sheet, sweeps_film, sweeps_sheet
+from infot.report.sheets import codes_sheet, loop_figure, side_by_side, sweeps_film, sweeps_sheet
 
 from .conftest import write_digits
 
@@ -148,7 +148,7 @@ def test_a_study_of_stability_has_goals_and_maps_of_its_own(tmp_path: Path) -> N
     assert Finite().judge(bad, "ring8").short == "1 run"
     assert Sturdier(2).judge(bad, "ring8").short == "30 points"
     assert Sturdier(2).judge(bad, "ring8").reached == "50 %; infogan 40 %"
-    page = write_results([write_comparison(tmp_path / "study", bad.board | {})], tmp_path / "results.md")
+    page = write_results([write_comparison(tmp_path / "study", dict(bad.board))], tmp_path / "results.md")
     text = page.read_text()
     assert "| structured | 20 | 95 % | 50 % |" in text
     assert "![structured](results/stability-ring8-structured.svg)" in text
@@ -173,6 +173,13 @@ def test_the_page_has_goals_tables_and_pictures(tmp_path: Path, make_ring: Calla
     )
     second = tmp_path / "digits"
     write_digits(second / "runs" / "digits-structured-0")
+    saved = second / "runs" / "digits-structured-0" / "evaluation.npz"
+    with np.load(saved) as archive:
+        loops = (
+            np.repeat(archive["templates"][:, None], 24, axis=1)
+            * np.linspace(0, 1, 24)[None, :, None, None, None]
+        )
+        np.savez(saved, **archive, code_loops=loops)
     (second / "leaderboard.json").write_text(json.dumps(board(row(accuracy=ACCURACY))))
     page = write_results([first, second], tmp_path / "docs" / "results.md")
     text = page.read_text()
@@ -189,7 +196,12 @@ def test_the_page_has_goals_tables_and_pictures(tmp_path: Path, make_ring: Calla
     links = re.findall(r'\]\(([^)]+)\)|(?:src|srcset)="([^"]+)"', text)
     named = {a or b for a, b in links}
     assert {f"results/{p.name}" for p in (page.parent / "results").iterdir()} == named
-    assert {"results/gaussians-ring8-samples.svg", "results/digits-codes.png", "results/digits.json"} <= named
+    assert {
+        "results/digits-loop.gif",
+        "results/gaussians-ring8-samples.svg",
+        "results/digits-codes.png",
+        "results/digits.json",
+    } <= named
     for path in (page.parent / "results").glob("*.svg"):
         ET.fromstring(path.read_text())
     for path in [*(page.parent / "results").glob("*.png"), *(page.parent / "results").glob("*.gif")]:
@@ -234,6 +246,19 @@ def test_sheets_show_every_code_and_sweep() -> None:
     assert moving is not None
     with Image.open(io.BytesIO(moving)) as film:
         assert film.size == (82, 40) and getattr(film, "n_frames", 1) >= 5
+
+
+def test_every_code_moves_with_the_noise() -> None:
+    t = np.arange(24) * 2 * np.pi / 24
+    level = 0.5 + 0.25 * np.cos(t)[None, :, None, None, None] * np.array([1, -1])[:, None, None, None, None]
+    loops = level * np.ones((2, 24, 1, 8, 8))
+    drawn = loop_figure({"code_loops": loops})
+    assert drawn is not None and "The first 2 codes" in drawn
+    assert "prefers-reduced-motion" in drawn and drawn.count("data:image/gif") == 1
+    pixels = side_by_side(loops)
+    assert pixels.shape == (24, 40, 82, 3)
+    assert pixels[0, 0, 0, 0] == 191 and pixels[0, 0, 81, 0] == 64 and pixels[0, 0, 40, 0] == 255
+    assert loop_figure({}) is None
 
 
 def test_heat_maps_are_files_of_their_own() -> None:

@@ -120,7 +120,7 @@ def _line(control: Control, role: dict[str, int]) -> Markup:
     box = {"data_kind": "slider", "data_unit": "", "data_start": control.start}
     return element(
         "div",
-        _range(control.name, control.low, control.high, step=0.02, start=0),
+        _range(control.name, control.low, control.high, step=0.01, start=0),
         class_="slider",
         **box,
         **role,

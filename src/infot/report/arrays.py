@@ -37,6 +37,7 @@ IMAGES = {
     "samples": 2,
     "traversals": 2,
     "code_traversals": 2,
+    "code_loops": 2,
 }
 """Number of dimensions before the (C, H, W) of a picture."""
 

@@ -8,7 +8,7 @@ from PIL import Image
 from infot.report.markup import Markup, element
 from infot.report.pictures import PIXELATED_BELOW, data_address, encode, to_pixels
 
-__all__ = ["film", "film_bytes", "film_of_pixels"]
+__all__ = ["film", "film_bytes", "film_of_pixels", "moving_picture"]
 
 MAX_BYTES = 40_000
 """Size of one film: where it is exceeded, every second picture is left out, and again."""
@@ -36,12 +36,24 @@ def film(pictures: np.ndarray, alt: str, *, closed: bool = False, cell: int = 64
     if moving is None:
         return None
     pixels = to_pixels(pictures[len(pictures) // 2 : len(pictures) // 2 + 1])[0]
-    still = data_address("png", encode(Image.fromarray(pixels), "PNG"))
-    hard = "hard" if pixels.shape[1] < PIXELATED_BELOW else None
+    return moving_picture(moving, pixels, alt, width=cell)
+
+
+def moving_picture(moving: bytes, still: np.ndarray, alt: str, *, width: int) -> Markup:
+    """Show a film, but a still picture to readers who want no motion, and on paper.
+
+    Args:
+        moving: An animated GIF.
+        still: What stands in for it, bytes (H, W, 3).
+        alt: What they show, in words.
+        width: Width on the page, in pixels.
+    """
+    stands_in = data_address("png", encode(Image.fromarray(still), "PNG"))
+    hard = "hard" if still.shape[1] < PIXELATED_BELOW else None
     return element(
         "picture",
-        element("source", media=STILL, srcset=still),
-        element("img", src=data_address("gif", moving), alt=alt, class_=hard, style=f"width:{cell}px"),
+        element("source", media=STILL, srcset=stands_in),
+        element("img", src=data_address("gif", moving), alt=alt, class_=hard, style=f"width:{width}px"),
     )
 
 

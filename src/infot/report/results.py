@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from infot.atomic import write_bytes, write_text
 from infot.errors import RunFolderError
@@ -15,9 +16,10 @@ from infot.report.drawings import HeatMap, heat_maps, standing_alone
 from infot.report.glossary import term, write_value
 from infot.report.goals import REASONS, Verdict, judge
 from infot.report.leaderboard import best_mean, factor_name, headline_metrics, spread
+from infot.report.pictures import encode
 from infot.report.record import Run, read_run
 from infot.report.scales import duration
-from infot.report.sheets import MAX_CODES, codes_sheet, sweeps_film, sweeps_sheet
+from infot.report.sheets import MAX_CODES, codes_sheet, side_by_side, sweeps_film, sweeps_sheet
 from infot.report.vectors import plane_of, samples_panels
 
 __all__ = ["write_results"]
@@ -118,6 +120,7 @@ class _Page:
         if sheet is not None:
             told = f"A row for each code{_first(run)}: its template (the noise at its mean), then random samples."
             self._figure(f"{stem}-codes.png", sheet, f"{told} {source}.")
+            self._loop(run, stem, source)
         code, noise = run.arrays.get("code_traversals"), run.arrays.get("traversals")
         if code is not None and code.ndim == 5:
             names = [f"angle {j + 1}" if j < run.angles else f"code {j + 1}" for j in range(len(code))]
@@ -159,6 +162,22 @@ class _Page:
                 f'<picture>{source}<img src="{self._link(name)}" alt="The same, moving."></picture>'
             )
         self.parts.append(f"*{caption}*")
+
+    def _loop(self, run: Run, stem: str, source: str) -> None:
+        """Add the codes side by side with the noise moving."""
+        loops = run.arrays.get("code_loops")
+        moving = sweeps_film(loops, closed=True) if loops is not None else None
+        if loops is not None and moving is not None:
+            still = f"{stem}-loop.png"
+            self.files[still] = encode(Image.fromarray(side_by_side(loops[:, :1])[0]), "PNG")
+            self._film(f"{stem}-loop.gif", moving, still, "Each code while the noise goes around.")
+            self.parts.append(f"*The first {len(loops)} codes while one noise goes around. {source}.*")
+
+    def _film(self, name: str, moving: bytes, still: str, alt: str) -> None:
+        """Add a film, with a still picture for readers who want no motion."""
+        self.files[name] = moving
+        source = f'<source media="(prefers-reduced-motion: reduce)" srcset="{self._link(still)}">'
+        self.parts.append(f'<picture>{source}<img src="{self._link(name)}" alt="{alt}"></picture>')
 
     def _maps(self, comparison: Comparison, preset: str, stem: str) -> list[str]:
         """Draw the mean score of each method over its knobs."""

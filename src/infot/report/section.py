@@ -10,6 +10,7 @@ from infot.report.factors import factor_table
 from infot.report.markup import Markup, element, join, prose
 from infot.report.record import Run
 from infot.report.scales import duration
+from infot.report.sheets import loop_figure
 from infot.report.tables import cards, code_label_table, metric_table
 from infot.report.words import lead_sentence, status_sentence
 
@@ -99,7 +100,7 @@ def _image_parts(run: Run, detail: Detail) -> list[Part]:
     drawn = images.codes_figure(run.arrays, swept=run.has_continuous_code, reader=run.reader)
     which = "which code an image belongs to"
     return [
-        ("What each code draws", _present(drawn)),
+        ("What each code draws", _present(drawn, loop_figure(run.arrays))),
         (
             "What each coordinate of the code changes",
             _present(sweeps),

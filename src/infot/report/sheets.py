@@ -6,11 +6,12 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from infot.report.arrays import class_name
-from infot.report.films import film_of_pixels
+from infot.report.films import film_of_pixels, moving_picture
 from infot.report.images import MAX_DRAWS, MAX_SWEEPS, pick_steps
+from infot.report.markup import Markup, figure
 from infot.report.pictures import encode, to_pixels
 
-__all__ = ["MAX_CODES", "codes_sheet", "sweeps_film", "sweeps_sheet"]
+__all__ = ["MAX_CODES", "codes_sheet", "loop_figure", "side_by_side", "sweeps_film", "sweeps_sheet"]
 
 MAX_CODES = 30
 """Codes in a sheet, the first ones."""
@@ -20,6 +21,8 @@ GAP, LABEL = 2, 92
 """Pixels between pictures, and for the words left of a row."""
 FILM_LIMIT = 400_000
 """Bytes of a film that is a file of its own."""
+LOOP_LIMIT = 260_000
+"""Bytes of a film of all codes inside a page."""
 
 
 def codes_sheet(arrays: dict[str, np.ndarray]) -> bytes | None:
@@ -54,12 +57,38 @@ def sweeps_sheet(sweeps: np.ndarray, names: Sequence[str], *, angles: int = 0) -
     return encode(_sheet(rows, list(names[: len(shown)])), "PNG")
 
 
-def sweeps_film(sweeps: np.ndarray) -> bytes | None:
-    """Show all sweeps, (J, T, C, H, W), moving side by side, as a GIF; None where it is too large or too short."""
-    shown = [_tiles(sweep) for sweep in sweeps[:MAX_SWEEPS]]
+def sweeps_film(sweeps: np.ndarray, *, closed: bool = False, limit: int = FILM_LIMIT) -> bytes | None:
+    """Show all sweeps, (J, T, C, H, W), moving side by side, as a GIF; None where it is too large or too short.
+
+    Args:
+        sweeps: The sweeps.
+        closed: Whether the last step is followed by the first.
+        limit: Bytes of the film.
+    """
+    return film_of_pixels(side_by_side(sweeps), closed=closed, limit=limit)
+
+
+def side_by_side(sweeps: np.ndarray) -> np.ndarray:
+    """Return every step of sweeps, (J, T, C, H, W), as one picture, bytes (T, H', W', 3)."""
+    shown = [_tiles(sweep) for sweep in sweeps]
     gap = np.full((*shown[0].shape[:2], GAP, 3), 255, dtype=np.uint8)
     columns = [piece for tiles in shown for piece in (tiles, gap)][:-1]
-    return film_of_pixels(np.concatenate(columns, axis=2), limit=FILM_LIMIT)
+    return np.concatenate(columns, axis=2)
+
+
+def loop_figure(arrays: dict[str, np.ndarray]) -> Markup | None:
+    """Show the codes side by side while one noise moves through all of them."""
+    loops = arrays.get("code_loops")
+    moving = sweeps_film(loops, closed=True, limit=LOOP_LIMIT) if loops is not None else None
+    if loops is None or moving is None:
+        return None
+    caption = (
+        f"The first {len(loops)} codes, side by side, while the noise goes once around, the same for all: what the "
+        "thing is stays, how it looks moves with the noise."
+    )
+    pixels = side_by_side(loops[:, :1])[0]
+    shown = moving_picture(moving, pixels, "Each code while the noise goes around.", width=pixels.shape[1])
+    return figure(shown, title="Every code with the noise moving", caption=caption, class_="wide")
 
 
 def _tiles(pictures: np.ndarray) -> np.ndarray:
