@@ -302,6 +302,30 @@ def test_a_method_without_a_plan_says_so(tmp_path: Path, points: Path, method: s
         assert (told["plane"] is not None) == reads
 
 
+def test_a_continuous_code_has_a_dial_and_sliders(tmp_path: Path, points: Path) -> None:
+    run = tmp_path / "run"
+    latent = ["--latent.circle", "1", "--latent.uniform", "1"]
+    assert (
+        main(["train", "custom", "--data", str(points), *OPTIONS, *latent, "--steps", "2", "--run", str(run)])
+        == 0
+    )
+    with serving(studio_of(run)) as server:
+        page = good(ask(server, "/"), "text/html").decode()
+        assert (
+            page.count('class="dial"') == 1 and page.count('data-kind="slider"') == 1 + 2
+        )  # and two of noise
+        told = json.loads(good(ask(server, "/reading", index=2), "application/json"))
+        assert len(told["code"]) == 3 and len(told["blocks"]) == 1
+        assert re.fullmatch(r"\d · -?\d+° · -?\d\.\d\d", told["words"])
+        assert sum(told["blocks"][0]["shares"]) == pytest.approx(1, abs=1e-5)
+        code = ",".join(map(str, told["code"]))
+        good(
+            ask(server, "/plane.svg", code=code, noise="0,0", n=4), "image/svg+xml"
+        )  # what was read can be set
+        status, _, content = ask(server, "/plane.svg", code="0,4,0", noise="0,0")
+        assert status == 400 and b"circle 1 lies between -3.142 and 3.142, got 4" in content
+
+
 def test_the_command_serves_until_it_is_interrupted(finished_run: Path) -> None:
     process = start("explore", finished_run, "--no-browser", "--port", 0)
     assert process.stdout is not None

@@ -130,7 +130,7 @@ if (noiseSet) {
   seedBox.addEventListener("change", () => { if (seedBox.checkValidity()) { seed = Number(seedBox.value); anew(); } });
   $("centre").addEventListener("click", () => { setNoise(Array(size).fill(0)); drawNoise(); });
   if (many) many.addEventListener("click", async (event) => {
-    const n = Number(many.dataset.n), columns = 8, rows = Math.ceil(n / columns);
+    const n = Number(many.dataset.n), columns = Number(many.dataset.columns), rows = Math.ceil(n / columns);
     const frame = many.getBoundingClientRect();
     const column = Math.floor((event.clientX - frame.left) / frame.width * columns);
     const row = Math.floor((event.clientY - frame.top) / frame.height * rows);

@@ -3,7 +3,7 @@
 from importlib.resources import files
 
 from infot.explore.controls import Control
-from infot.explore.studio import MAX_SAMPLES, Studio
+from infot.explore.studio import COLUMNS, MAX_SAMPLES, Studio
 from infot.report.document import document
 from infot.report.markup import Markup, element
 from infot.report.palette import colour
@@ -178,7 +178,13 @@ def _stage(studio: Studio) -> Markup:
     )
     many = element(
         "figure",
-        element("img", id="many", alt="Samples at this code with random noise.", data_n=PICTURES),
+        element(
+            "img",
+            id="many",
+            alt="Samples at this code with random noise.",
+            data_n=PICTURES,
+            data_columns=COLUMNS,
+        ),
         element("figcaption", "This code with random noise: click one to take its noise over"),
         class_="many",
     )

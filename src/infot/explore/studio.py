@@ -22,7 +22,7 @@ from infot.random import Streams
 from infot.report.images import posterior_bars
 from infot.training.callbacks import grid_png
 
-__all__ = ["MAX_SAMPLES", "Studio"]
+__all__ = ["COLUMNS", "MAX_SAMPLES", "Studio"]
 
 MAX_SAMPLES = 64
 """Samples drawn at once."""
