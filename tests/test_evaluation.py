@@ -127,7 +127,8 @@ def test_metrics_of_a_mixture_are_those_of_the_protocol(exact) -> None:
     assert set(exact.metrics) == {
         "modes", "modes_half_mass", "high_quality", "reverse_kl", "variance_ratio_min", "variance_ratio_mean",
         "variance_ratio_max", "w2", "code_nmi", "code_accuracy", "code_purity", "mode_entropy_given_code",
-        "code_entropy_given_mode", "noise_nmi", "plan_information",
+        "code_entropy_given_mode", "noise_nmi", "plan_information", "code_frequency_min", "code_use_entropy",
+        "class_share_distance",
     }  # fmt: skip
     assert exact.metrics["modes"].n == exact.metrics["code_nmi"].n == 2500
     assert (exact.metrics["w2"].n, exact.metrics["noise_nmi"].n) == (2000, 10_000)
@@ -155,6 +156,7 @@ def test_arrays_of_vectors_have_the_shapes_of_the_report(exact) -> None:
         "code_label_counts": (8, 8),
         "code_frequencies": (8,),
         "class_names": (8,),
+        "code_prior": (8,),
     }
     numbers = [array for name, array in exact.arrays.items() if name != "class_names"]
     assert {array.dtype.name for array in numbers} == {"float32", "int64"}
@@ -260,11 +262,25 @@ def test_codes_that_are_the_labels_under_other_names_are_perfect_on_held_out_ima
     assert "accuracy 1.0000 on 400 held-out images" in evaluation.protocol["classifier"]
     assert set(scores) == {
         "accuracy", "purity", "nmi", "ari", "plan_information", "reconstruction_error", "frechet", "classifier_score",
-        "precision", "recall", "density", "coverage", "code_agreement",
+        "precision", "recall", "density", "coverage", "code_agreement", "code_frequency_min", "code_use_entropy",
+        "class_share_distance",
     }  # fmt: skip
     floor = evaluation.metrics["accuracy"].floor
     assert floor is not None
     assert 0.24 < floor < 0.32
+
+
+def test_classes_drawn_more_often_than_they_occur_are_told() -> None:
+    model, dataset = bars_model(), bars()
+    assert dataset.test_labels is not None
+    even = evaluate(model, dataset, seed=0).metrics["class_share_distance"].value
+    model.latents = LatentSpace((Categorical(4, (0.7, 0.1, 0.1, 0.1)),), model.latents.noise)
+    found = evaluate(model, dataset, seed=0)
+    shares = dataset.test_labels.bincount() / len(dataset.test_labels)
+    assert even == pytest.approx(float((shares - 0.25).abs().sum() / 2), abs=1e-6)
+    wanted = float((shares - torch.tensor([0.7, 0.1, 0.1, 0.1])).abs().sum() / 2)
+    assert found.metrics["class_share_distance"].value == pytest.approx(wanted, abs=1e-6)
+    np.testing.assert_allclose(found.arrays["code_prior"], [0.7, 0.1, 0.1, 0.1], rtol=1e-6)
 
 
 def test_codes_without_a_plan_are_held_against_labels_and_nothing_is_rebuilt() -> None:
@@ -309,6 +325,7 @@ def test_arrays_of_images_have_the_shapes_of_the_report() -> None:
         "code_label_counts": (4, 4),
         "code_frequencies": (4,),
         "class_names": (4,),
+        "code_prior": (4,),
     }
     assert arrays["class_names"].tolist() == list("abcd")
     np.testing.assert_array_equal(arrays["templates"], TEMPLATES)

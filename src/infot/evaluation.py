@@ -22,6 +22,7 @@ from infot.metrics import (
     Disentanglement,
     Metric,
     axes_metrics,
+    class_share_metric,
     clustering_metrics,
     code_frequencies,
     code_metrics,
@@ -33,6 +34,7 @@ from infot.metrics import (
     read_axes,
     reconstruction_metric,
     to_json,
+    usage_metrics,
     w2_data_metric,
     w2_metric,
 )
@@ -88,6 +90,8 @@ def evaluate(model: Model, dataset: Dataset, *, seed: int) -> Evaluation:
     - Images with known factors: how well single dimensions of the code stand for single factors.
     - Labelled data: the likeliest code of held-out data, by the plan or the recognition network, against the label.
     - Labelled images: quality and variety of samples, see :mod:`infot.picture_quality`.
+    - Wherever codes of data range over the values of the code: how often the rarest is used, the entropy of their use,
+      and with labels how far the classes are from being drawn as often as they occur.
     - Wherever the model holds a plan: I(c;x) under it on held-out data; for images also the reconstruction error.
 
     Args:
@@ -105,6 +109,8 @@ def evaluate(model: Model, dataset: Dataset, *, seed: int) -> Evaluation:
     if codes is not None and codes.labels is not None and table is None:
         table = _label_table(codes.posterior, codes.labels, dataset)
         metrics |= clustering_metrics(table)
+    if codes is not None and codes.posterior.shape[1] == model.latents.n_codes:
+        metrics |= _usage(model, dataset, codes)
     if codes is not None and model.holds_plan:
         information = plan_information_metric(codes.posterior)
         metrics[information.name] = information
@@ -125,7 +131,7 @@ def evaluate(model: Model, dataset: Dataset, *, seed: int) -> Evaluation:
         protocol,
         _describe(dataset),
         metrics,
-        arrays | _code_tables(codes, table, dataset.class_names),
+        arrays | _prior(model) | _code_tables(codes, table, dataset.class_names),
     )
 
 
@@ -247,6 +253,16 @@ def _axes(model: Model, dataset: Dataset, streams: Streams) -> dict[str, Metric]
     return axes_metrics(found, NOISE_SAMPLES)
 
 
+def _usage(model: Model, dataset: Dataset, codes: Codes) -> dict[str, Metric]:
+    """Return how often the codes are used, and how far the classes drawn are from those of the data."""
+    metrics = usage_metrics(codes.posterior)
+    if codes.labels is not None:
+        table = _label_table(codes.posterior, codes.labels, dataset)
+        distance = class_share_metric(table, model.latents.code_weights())
+        metrics[distance.name] = distance
+    return metrics
+
+
 def _label_table(posterior: Tensor, labels: Tensor, dataset: Dataset) -> np.ndarray:
     n_labels = max(len(dataset.class_names), int(labels.max()) + 1)
     return contingency(posterior.argmax(dim=1), labels, n_codes=posterior.shape[1], n_labels=n_labels)
@@ -265,6 +281,13 @@ def _code_tables(
     elif table is not None:
         tables["code_frequencies"] = (table.sum(axis=1) / table.sum()).astype(np.float32)
     return tables
+
+
+def _prior(model: Model) -> dict[str, np.ndarray]:
+    """Return how often each code is drawn, where codes can be listed."""
+    if model.latents.n_codes is None:
+        return {}
+    return {"code_prior": model.latents.code_weights().numpy().astype(np.float32)}
 
 
 def _factor_tables(model: Model, images: FactorImages, found: Disentanglement) -> dict[str, np.ndarray]:

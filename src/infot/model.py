@@ -20,6 +20,7 @@ from infot.data import Dataset, Scaling
 from infot.errors import CheckpointError, ConfigError, ProblemError
 from infot.model_card import model_card
 from infot.models.latents import LatentSpace
+from infot.models.priors import learned_latents
 from infot.objectives.base import Coder, Partners, PlanCoder
 from infot.random import Streams
 from infot.training.tensorfile import load_weights, read_tensors, write_tensors
@@ -279,7 +280,7 @@ class TrainedModel:
         load_weights(nets, _group("nets", stored.tensors))
         nets.requires_grad_(False).eval()
         parts = _group("coder", stored.tensors)
-        latents = build_latents(config, data.shape)
+        latents = learned_latents(build_latents(config, data.shape), nets)
         coder = build_coder(config, latents, nets, parts).eval() if parts else None
         return cls(config, latents, nets, coder, data, steps).to(device)
 

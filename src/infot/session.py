@@ -13,6 +13,7 @@ from infot.data import Dataset, Points
 from infot.devices import find_device
 from infot.model import DataShape, TrainedModel
 from infot.models.latents import LatentSpace
+from infot.models.priors import learned_latents
 from infot.objectives.base import Objective
 from infot.random import Streams
 from infot.training import Callback, Schedule, TrainState, fit
@@ -110,6 +111,7 @@ def trained_model(session: Session) -> TrainedModel:
     """Return the averaged networks with the coder, solved on the training data with random streams of its own."""
     nets = session.state.ema
     coder = session.objective.coder(nets, session.coder_points(), Streams(session.config.seed))
+    latents = learned_latents(session.latents, nets)
     return TrainedModel(
-        session.config, session.latents, nets, coder, DataShape.of(session.dataset), session.state.step
+        session.config, latents, nets, coder, DataShape.of(session.dataset), session.state.step
     )

@@ -7,6 +7,7 @@ from infot.errors import ConfigError
 
 NAMES = [
     "ring8",
+    "ring8-unbalanced",
     "grid25",
     "gaussians1200",
     "anisotropic",
@@ -14,6 +15,7 @@ NAMES = [
     "digits",
     "mnist5k",
     "mnist",
+    "mnist5k-unbalanced",
     "sprites",
     "sprites-colour",
     "sprites-noise",
@@ -36,7 +38,7 @@ def test_unknown_name_offers_the_nearest(typed: str, meant: str) -> None:
 
 
 def test_name_like_no_other_lists_all() -> None:
-    with pytest.raises(ConfigError, match="ring8, grid25, .*, file.*got 'xyzzy'") as caught:
+    with pytest.raises(ConfigError, match="ring8, ring8-unbalanced, .*, file.*got 'xyzzy'") as caught:
         describe("xyzzy")
     assert "Did you mean" not in str(caught.value)
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from infot.data import GaussianMixture, describe, gaussian_mixture, load
 
-MIXTURES = ("ring8", "grid25", "gaussians1200")
+MIXTURES = ("ring8", "ring8-unbalanced", "grid25", "gaussians1200")
 ERRORS = 5.0  # allowed deviation in standard errors
 
 
@@ -34,13 +34,19 @@ def test_grid_centres_are_the_25_points() -> None:
     assert mixture.sigma == 0.05
 
 
+def test_unbalanced_ring_has_the_modes_of_the_ring_in_the_proportions_1_to_8() -> None:
+    even, uneven = gaussian_mixture("ring8"), gaussian_mixture("ring8-unbalanced")
+    assert torch.equal(even.centres, uneven.centres) and even.sigma == uneven.sigma
+    torch.testing.assert_close(uneven.weights * 36, torch.arange(1.0, 9.0))
+
+
 @pytest.mark.parametrize("name", MIXTURES)
 def test_class_names_follow_the_order_of_the_centres(name: str) -> None:
     mixture, names = gaussian_mixture(name), describe(name).class_names
     assert len(names) == len(mixture.centres)
-    assert names[:2] == {"ring8": ("0 degrees", "45 degrees"), "grid25": ("(-4, -4)", "(-4, -2)")}.get(
-        name, ("level -1", "level -0.5")
-    )
+    ring, grid = ("0 degrees", "45 degrees"), ("(-4, -4)", "(-4, -2)")
+    first = {"ring8": ring, "ring8-unbalanced": ring, "grid25": grid}.get(name, ("level -1", "level -0.5"))
+    assert names[:2] == first
 
 
 @pytest.mark.parametrize("name", MIXTURES)
@@ -50,7 +56,8 @@ def test_modes_have_their_weights_means_and_spread(name: str) -> None:
     assert mixture is not None and data.train_labels is not None
     n, k, r = len(data.train), len(mixture.centres), mixture.spread_dim
     counts = torch.bincount(data.train_labels, minlength=k)
-    assert near(counts / n, 1 / k, sqrt((1 / k) * (1 - 1 / k) / n))
+    weights = mixture.weights.double()
+    assert near(counts / n, weights, (weights * (1 - weights) / n).sqrt())
     residual = (data.train - mixture.centres[data.train_labels])[:, :r].double()
     for mode in range(k):
         mean = residual[data.train_labels == mode].mean(0)

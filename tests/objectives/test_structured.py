@@ -8,6 +8,7 @@ from infot import ot
 from infot.models.blocks import Categorical, Normal
 from infot.models.generators import LinearGenerator, MLPGenerator
 from infot.models.latents import LatentSpace
+from infot.models.priors import LearnedPrior
 from infot.objectives.base import Batch
 from infot.objectives.latent_batch import LatentGrid
 from infot.objectives.structured import PlanSettings, SamplePlan
@@ -165,3 +166,60 @@ def test_codes_become_the_modes_of_four_gaussians():
     assert sorted(codes[::50].tolist()) == [0, 1, 2, 3]
     assert (codes == codes[::50].repeat_interleave(50)).all()
     assert float((coder.reconstruct(test) - centres[labels]).norm(dim=1).mean()) < 0.3
+
+
+def with_prior(nets: nn.ModuleDict, n: int, *, rate: float = 0.05) -> nn.ModuleDict:
+    nets["prior"] = LearnedPrior((Categorical(n),), rate=rate, least=0.1)
+    return nets
+
+
+def test_a_learned_prior_follows_what_the_loss_found_and_the_loss_leaves_it_alone():
+    torch.manual_seed(0)
+    nets = with_prior(nets_of(MLPGenerator(4, 2, (2,), width=8, depth=1, noise_gain=0.1)), 4, rate=0.5)
+    objective = SamplePlan(categorical(), settings(relaxation=0.05))
+    loss, found = objective.loss("generator", nets, Batch(torch.randn(20, 2) + 2, 0.5), Streams(0))
+    assert set(found) == LOGGED | {"code_frequencies"} and loss.isfinite()
+    torch.testing.assert_close(nets["prior"].frequencies, torch.full((4,), 0.25))
+    used = found["code_frequencies"]
+    assert used.shape == (4,) and float(used.sum()) == pytest.approx(1, abs=1e-5)
+    objective.follow("generator", nets, found)
+    torch.testing.assert_close(nets["prior"].frequencies, (0.25 + used) / 2, atol=1e-3, rtol=0)
+
+
+def test_a_learned_prior_finds_the_weights_of_four_gaussians():
+    """Weights 1 : 2 : 3 : 4; the prior ends at them within the scatter of its average, and so do coder and samples."""
+    torch.manual_seed(0)
+    streams, weights = Streams(0), torch.tensor([0.1, 0.2, 0.3, 0.4])
+    centres = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
+    nets = with_prior(nets_of(MLPGenerator(4, 2, (2,), width=32, depth=2, noise_gain=0.1, spread=0.7)), 4)
+    objective = SamplePlan(
+        categorical(4, 12),
+        PlanSettings(
+            epsilon=ot.Geometric(0.2, 0.01),
+            epsilon_code_ratio=ot.Constant(0.1),
+            self_structure=ot.Linear(0.0, 1.0, 0.3, 0.6),
+            relaxation=ot.Geometric(0.5, 0.01),
+            tolerance=2e-2,
+            max_steps=200,
+        ),
+    )
+    optimiser = torch.optim.Adam(nets.parameters(), lr=5e-3, betas=(0.5, 0.99))
+    for step in range(250):
+        modes = torch.multinomial(weights, 64, replacement=True, generator=streams("data"))
+        data = centres[modes] + 0.05 * torch.randn(64, 2, generator=streams("data"))
+        loss, found = objective.loss("generator", nets, Batch(data, step / 249), streams)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        objective.follow("generator", nets, found)
+    prior = nets["prior"].frequencies
+    with torch.no_grad():
+        made = nets["generator"](torch.eye(4), torch.zeros(4, 2))
+    modes = torch.cdist(made, centres).argmin(1)
+    assert sorted(modes.tolist()) == [0, 1, 2, 3]
+    scatter = (0.05 / 2 * weights * (1 - weights) / 64).sqrt()  # of an exponential average of batches of 64
+    assert bool(((prior - weights[modes]).abs() < 5 * scatter).all())
+    labels = torch.repeat_interleave(torch.arange(4), torch.tensor([26, 51, 77, 102]))
+    sample = centres[labels] + 0.05 * torch.randn(256, 2, generator=streams("test"))
+    coder = objective.coder(nets, sample, streams)
+    torch.testing.assert_close(coder.posterior(sample).mean(0), weights[modes], atol=0.01, rtol=0)

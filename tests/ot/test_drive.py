@@ -61,6 +61,19 @@ def test_an_extrapolation_that_lowers_the_value_is_taken_back_and_the_next_is_sh
     assert 0 < again[0, 0] - back[0, 0] <= far[0, 0] / 4 + 1
 
 
+def test_a_point_thrown_away_for_its_error_holds_none_after_it_to_its_value() -> None:
+    """Else all later points count as lower, so none is ever thrown away again, and potentials grow without bound."""
+    anderson = Anderson(4, np.full((1, 2), 0.5))
+    error = np.array([1.0])
+    x = anderson.next(np.zeros((1, 2)), np.array([[1.0, 0.0]]), error, np.array([0.0]))
+    far = anderson.next(x, np.array([[0.999, 0.0]]), error, np.array([1.0]))
+    back = anderson.next(far, np.array([[1.0, 0.0]]), 3 * error, np.array([5.0]))
+    assert back.tolist() == [[1.999, 0.0]]
+    on = anderson.next(back, np.array([[0.998, 0.0]]), error, np.array([2.0]))
+    low = anderson.next(on, np.array([[0.9, 0.0]]), error, np.array([1.0]))
+    assert low[0, 0] == pytest.approx(back[0, 0] + 0.998)
+
+
 def test_where_steps_hardly_change_extrapolations_go_their_way() -> None:
     anderson = Anderson(6, np.full((1, 2), 0.5))
     x, error = np.zeros((1, 2)), np.ones(1)

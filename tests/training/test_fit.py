@@ -23,6 +23,7 @@ class Recorder(Callback):
     def __init__(self, every: int = 1) -> None:
         self.every = every
         self.seen: list[int] = []
+        self.names: list[set[str]] = []
         self.finished = self.closed = 0
 
     def due(self, state: TrainState) -> bool:
@@ -30,6 +31,7 @@ class Recorder(Callback):
 
     def __call__(self, state: TrainState, info: Mapping[str, Tensor]) -> None:
         self.seen.append(state.step)
+        self.names.append(set(info))
         assert math.isfinite(float(info["loss"]))
 
     def finish(self, state: TrainState) -> None:
@@ -99,6 +101,24 @@ def test_players_take_their_turns_at_their_rates_with_a_batch_each_and_are_const
     rates = {name: optimiser.param_groups[0]["lr"] for name, optimiser in state.optimisers.items()}
     assert rates["critic"] == pytest.approx(0.1 * rates["generator"])
     assert state.nets.get_parameter("critic.bias").tolist() == [7.0]
+
+
+def test_what_the_loss_found_beside_numbers_reaches_follow_alone(toy_run: MakeRun) -> None:
+    seen: list[tuple[str, int, tuple[int, ...]]] = []
+
+    class Following(ToyObjective):
+        def loss(self, player, nets, batch, streams):
+            loss, logged = super().loss(player, nets, batch, streams)
+            return loss, logged | {"shares": torch.full((3,), 1 / 3)}
+
+        def follow(self, player, nets, found):
+            assert not torch.is_grad_enabled()
+            seen.append((player, len(found), tuple(found["shares"].shape)))
+
+    watcher = Recorder()
+    toy_run(objective=Following()).train(watcher, steps=2)
+    assert seen == [("critic", 4, (3,)), ("generator", 4, (3,))] * 2
+    assert all("shares" not in names for names in watcher.names)
 
 
 def test_average_copies_first_and_averages_later(toy_run: MakeRun) -> None:

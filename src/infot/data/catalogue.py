@@ -4,7 +4,7 @@ from pathlib import Path
 
 from infot.data.base import Dataset, DatasetInfo
 from infot.data.checks import nearest
-from infot.data.digits import DIGITS, load_digit_images
+from infot.data.digits import DIGITS, THINNED, load_digit_images, load_thinned_digits
 from infot.data.factor_sets import FACTOR_SETS, load_factor_set
 from infot.data.files import FILE, load_file
 from infot.data.gaussians import GAUSSIANS, load_gaussians
@@ -15,7 +15,7 @@ __all__ = ["catalogue", "describe", "load"]
 
 def catalogue() -> tuple[DatasetInfo, ...]:
     """List what can be loaded; nothing is read."""
-    return (*GAUSSIANS, *DIGITS, *FACTOR_SETS, FILE)
+    return (*GAUSSIANS, *DIGITS, THINNED, *FACTOR_SETS, FILE)
 
 
 def describe(name: str) -> DatasetInfo:
@@ -52,8 +52,8 @@ def load(
         name: A name of :func:`catalogue`; ``file`` reads the user's own data at ``path``.
         path: With ``file``: image folder, .npz, .npy, IDX, .csv, .parquet. With ``mnist``: a local copy. Else
             unset.
-        seed: Seed of drawn data and of the split of files. The splits of digits and of images with known factors
-            are fixed.
+        seed: Seed of drawn data, of what thinning leaves and of the split of files. The splits of digits and of
+            images with known factors are fixed.
         image_size: With ``file``: side in pixels to which images are cropped and resized; unset: as they are.
         standardise: With ``file``: bring the columns of vectors and tables to mean 0 and variance 1.
         labels: With ``file``: column of a table, or array of an .npz, that holds labels; never trained on.
@@ -76,6 +76,8 @@ def load(
             raise ConfigError("expected a path for the data set 'file'; got none. Give --data PATH.")
         return load_file(path, seed=seed, image_size=image_size, standardise=standardise, labels=labels)
     _refuse_options(name, path=path if name != "mnist" else None, image_size=image_size, labels=labels)
+    if info == THINNED:
+        return load_thinned_digits(seed)
     if info in FACTOR_SETS:
         return load_factor_set(info)
     return load_digit_images(info, path) if info in DIGITS else load_gaussians(info, seed)

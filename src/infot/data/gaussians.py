@@ -45,6 +45,15 @@ GAUSSIANS: tuple[DatasetInfo, ...] = (
         class_names=tuple(f"{45 * i} degrees" for i in range(8)),
     ),
     DatasetInfo(
+        name="ring8-unbalanced",
+        kind="vectors",
+        description="The modes of ring8, drawn in the proportions 1 : 2 : ... : 8 from angle 0 on.",
+        size="100,000 training and 10,000 held-out points in the plane",
+        source="generated; the modes of PacGAN's ring (arXiv:1712.04086)",
+        licence=_LICENCE,
+        class_names=tuple(f"{45 * i} degrees" for i in range(8)),
+    ),
+    DatasetInfo(
         name="grid25",
         kind="vectors",
         description="Twenty-five Gaussians of standard deviation 0.05 on the grid {-4, -2, 0, 2, 4} squared.",
@@ -89,6 +98,7 @@ GAUSSIANS: tuple[DatasetInfo, ...] = (
 
 _COUNTS = {
     "ring8": (100_000, 10_000),
+    "ring8-unbalanced": (100_000, 10_000),
     "grid25": (100_000, 10_000),
     "gaussians1200": (20_000, 5_000),  # 120 MB; 100,000 points would take 480 MB and add nothing to ten modes
     "anisotropic": (50_000, 10_000),
@@ -97,10 +107,12 @@ _COUNTS = {
 
 
 def gaussian_mixture(name: str) -> GaussianMixture:
-    """Return the law of ``ring8``, ``grid25`` or ``gaussians1200``; modes have equal weights.
+    """Return the law of ``ring8``, ``ring8-unbalanced``, ``grid25`` or ``gaussians1200``.
+
+    Modes have equal weights but for ``ring8-unbalanced``, whose modes weigh 1, 2, ..., 8 thirty-sixths.
 
     Args:
-        name: One of the three names.
+        name: One of the four names.
 
     Returns:
         The mixture, with modes in the order of the data set's ``class_names``.
@@ -112,9 +124,10 @@ def gaussian_mixture(name: str) -> GaussianMixture:
         >>> gaussian_mixture("ring8").centres.shape
         torch.Size([8, 2])
     """
-    if name == "ring8":
+    if name in ("ring8", "ring8-unbalanced"):
         centres = torch.tensor([[cos(2 * pi * i / 8), sin(2 * pi * i / 8)] for i in range(8)])
-        return GaussianMixture(centres, 0.01, torch.full((8,), 1 / 8))
+        weights = torch.full((8,), 1 / 8) if name == "ring8" else torch.arange(1.0, 9.0) / 36
+        return GaussianMixture(centres, 0.01, weights)
     if name == "grid25":
         levels = torch.arange(-4.0, 5.0, 2.0)
         return GaussianMixture(torch.cartesian_prod(levels, levels), 0.05, torch.full((25,), 1 / 25))

@@ -56,6 +56,7 @@ from infot.metrics.neighbourhoods import (
 from infot.metrics.noise import noise_nmi, noise_nmi_metric
 from infot.metrics.plan import code_frequencies, plan_information, plan_information_metric
 from infot.metrics.reconstruction import reconstruction_metric
+from infot.metrics.usage import class_share_distance, class_share_metric, usage_metrics
 
 __all__ = [
     "DEFAULT",
@@ -75,6 +76,8 @@ __all__ = [
     "ari",
     "axes_metrics",
     "beta_vae",
+    "class_share_distance",
+    "class_share_metric",
     "classifier_score",
     "classifier_score_metric",
     "clustering_metrics",
@@ -114,6 +117,7 @@ __all__ = [
     "reconstruction_metric",
     "sap",
     "to_json",
+    "usage_metrics",
     "w2",
     "w2_data_metric",
     "w2_metric",

@@ -148,11 +148,17 @@ class Objective(ABC):
         Every objective logs ``loss``. One that holds a plan between code and data also logs ``transport_cost``,
         ``plan_information`` (I(c;x), nats), ``noise_information`` (I(e;x|c), nats), ``marginal_error`` (L1),
         ``solver_steps``, ``epsilon`` and ``epsilon_code`` (units of cost); one with several players the loss of each
-        under its name, as in ``critic_loss``.
+        under its name, as in ``critic_loss``. What :meth:`follow` needs may have dimensions; it is not logged.
         """
 
     def constrain(self, player: str, nets: nn.ModuleDict) -> None:
         """Bring the player's parameters back to where they may be, after its optimiser's step; by default anywhere."""
+
+    def follow(self, player: str, nets: nn.ModuleDict, found: Mapping[str, Tensor]) -> None:
+        """Move what no optimiser steps, after the player's step, by what ``loss`` found; by default nothing.
+
+        Such a state is a buffer of ``nets``, so that checkpoints and models hold it.
+        """
 
     def coder(self, nets: nn.ModuleDict, data: Tensor, streams: Streams) -> Coder | None:
         """Return what reads codes of data off the trained networks, or None where the method has nothing that does.

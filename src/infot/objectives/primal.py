@@ -1,6 +1,6 @@
 """The primal plan: the transport plan held by an encoder of the noise and a balanced assignment of data to codes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -11,6 +11,7 @@ from infot.errors import ConfigError
 from infot.models.charts import Charts
 from infot.models.encoders import GaussianNoise
 from infot.models.latents import LatentSpace
+from infot.models.priors import follow_codes, learned_latents
 from infot.objectives.base import Batch, Objective, Partners, PlanCoder, Reading
 from infot.objectives.refinement import draw, refine
 from infot.ot.schedules import Schedule
@@ -69,6 +70,9 @@ class PrimalPlan(Objective):
     fixed; its gradient drops out by the envelope theorem. It is estimated, without bias, from a few codes of each
     datum: a code of probability r is drawn with probability min(1, 4 r). Method, section 6, route 4.
 
+    Where the networks hold a ``prior`` (:class:`~infot.models.priors.LearnedPrior`), that is the prior of the
+    categorical blocks, and it follows the frequencies of the batches.
+
     A continuous code has one or more charts (:class:`~infot.models.charts.Charts`): the assignment chooses the chart,
     the encoder the place within it, as it does for the noise, at prices of their own.
 
@@ -105,7 +109,7 @@ class PrimalPlan(Objective):
         tolerance: float = 1e-2,
         max_steps: int = 100,
     ) -> None:
-        self.charts = Charts.of(latents.code)
+        self.latents, self.charts = latents, Charts.of(latents.code)
         if len(epsilons_within) != self.charts.n_normals:
             raise ConfigError(
                 f"expected a price for each of the {self.charts.n_normals} continuous coordinates of the code, "
@@ -136,7 +140,8 @@ class PrimalPlan(Objective):
         laws = nets["encoder"](data)
         with torch.no_grad():
             scores = score_charts(nets, self.charts, laws, data, prices=prices, gate=gate)
-        plan = self._assign(scores, epsilon_code, self._rho(batch.progress))
+        prior = self._prior(nets).to(scores)
+        plan = self._assign(scores, prior, epsilon_code, self._rho(batch.progress))
         rows, picked, weights = _thin(plan.conditional().T, streams("pairs"))
         law = laws.pick(rows, picked)
         latent = law.sample(streams("noise")) * gate
@@ -155,7 +160,16 @@ class PrimalPlan(Objective):
             "epsilon": prices[-1],
             "epsilon_code": torch.tensor(epsilon_code),
         }
+        if "prior" in nets:
+            info["code_frequencies"] = plan.problem.row_weights
         return loss, {name: value.detach() for name, value in info.items()}
+
+    def follow(self, player: str, nets: nn.ModuleDict, found: Mapping[str, Tensor]) -> None:
+        """Move a learned prior towards the chart frequencies of the batch."""
+        follow_codes(nets, found)
+
+    def _prior(self, nets: nn.ModuleDict) -> Float[Tensor, " k"]:
+        return Charts.of(learned_latents(self.latents, nets).code).weights
 
     def prices(self, progress: float, like: Tensor) -> Float[Tensor, " d"]:
         """Return the price of a nat through each coordinate of the code and of the noise, in units of cost."""
@@ -176,9 +190,10 @@ class PrimalPlan(Objective):
             return None
         return self.cost_scale * self.relaxation(progress)
 
-    def _assign(self, scores: Float[Tensor, "k n"], epsilon_code: float, rho: float | None) -> ot.Plan:
+    def _assign(
+        self, scores: Float[Tensor, "k n"], prior: Float[Tensor, " k"], epsilon_code: float, rho: float | None
+    ) -> ot.Plan:
         """Assign the batch to codes, as often as the batch seems to hold them, drawn towards the prior."""
-        prior = self.charts.weights.to(scores)
         price = RIGID * self.cost_scale if rho is None else rho
         frequencies = ot.relaxed_frequencies(scores, prior, epsilon=epsilon_code, rho=price).to(scores)
         return ot.balanced_assignment(
@@ -200,7 +215,7 @@ class PrimalPlan(Objective):
         coder = PrimalCoder(
             nets["generator"],
             nets["encoder"],
-            charts=self.charts,
+            charts=Charts.of(learned_latents(self.latents, nets).code),
             prices=self.prices(1.0, data),
             epsilon_code=self._epsilon_code(1.0),
         )

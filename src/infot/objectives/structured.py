@@ -1,6 +1,7 @@
 """The informative OT GAN on a sample plan: exact structured transport between a latent batch and a data batch."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -8,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from infot import ot
+from infot.models.priors import follow_codes, learned_latents
 from infot.objectives.base import Batch, Coder, Objective
 from infot.objectives.latent_batch import LatentBatch, LatentGrid
 from infot.objectives.sample_coder import SampleCoder
@@ -69,6 +71,9 @@ class SamplePlan(Objective):
     :math:`G_\#\zeta = \nu`, so the data's law is stationary without bias.
     With ``epsilon_code_ratio`` 1 this is the plain Sinkhorn divergence.
 
+    Where the networks hold a ``prior`` (:class:`~infot.models.priors.LearnedPrior`), that is the prior of the code, and
+    it follows the frequencies of the batches.
+
     Args:
         grid: How latent batches are drawn.
         settings: The plans' settings.
@@ -85,8 +90,9 @@ class SamplePlan(Objective):
     ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """Return the excess of the transport cost to the data over that to the generator's own samples."""
         generator, rng = nets[player], streams("latent")
-        latents = self.grid.draw(rng)
-        own = self.grid.latents.sample(len(batch.data), rng)
+        grid = self._grid(nets)
+        latents = grid.draw(rng)
+        own = grid.latents.sample(len(batch.data), rng)
         device = batch.data.device
         generated = generator(*(part.to(device) for part in latents.latent)).flatten(1)
         with torch.no_grad():
@@ -102,7 +108,17 @@ class SamplePlan(Objective):
         )
         weights = torch.minimum(to_data.problem.row_weights, to_own.problem.row_weights)
         loss = _cost_of(to_data, weights) - _cost_of(to_own, weights)
-        return loss, _info(loss, to_data, prices)
+        info = _info(loss, to_data, prices)
+        if "prior" in nets:
+            info["code_frequencies"] = _code_masses(to_data.problem.row_weights, latents)
+        return loss, info
+
+    def follow(self, player: str, nets: nn.ModuleDict, found: Mapping[str, Tensor]) -> None:
+        """Move a learned prior towards the code frequencies of the batch."""
+        follow_codes(nets, found)
+
+    def _grid(self, nets: nn.ModuleDict) -> LatentGrid:
+        return replace(self.grid, latents=learned_latents(self.grid.latents, nets))
 
     def prices(self, progress: float) -> Prices:
         """Return the prices at ``progress``; ordered blocks rise geometrically from the first price to epsilon."""
@@ -119,7 +135,7 @@ class SamplePlan(Objective):
     def coder(self, nets: nn.ModuleDict, data: Tensor, streams: Streams) -> Coder:
         """Solve between a large bank of latents and ``data`` at the final prices."""
         rng = streams("coder")
-        grid = LatentGrid(self.grid.latents, CODER_NOISE, CODER_CODES)
+        grid = LatentGrid(learned_latents(self.grid.latents, nets), CODER_NOISE, CODER_CODES)
         latents = grid.draw(rng)
         chosen = data[torch.randperm(len(data), generator=rng)[:CODER_DATA].to(data.device)]
         prices = self.prices(1.0)
@@ -134,7 +150,7 @@ class SamplePlan(Objective):
                 tolerance=CODER_TOLERANCE,
                 max_steps=CODER_STEPS,
             )
-        weights = plan.problem.row_weights.view(latents.blocks.n_codes, -1).sum(1)
+        weights = _code_masses(plan.problem.row_weights, latents)
         codes = latents.latent.code[:: latents.blocks.n_noise]
         return SampleCoder(
             points=points,
@@ -181,6 +197,10 @@ class SamplePlan(Objective):
 
 def _structured(latents: LatentBatch, prices: Prices) -> ot.Structured:
     return ot.Structured(ot.Entropic(prices.epsilon), blocks=latents.blocks, epsilon_code=prices.code)
+
+
+def _code_masses(row_weights: Tensor, latents: LatentBatch) -> Tensor:
+    return row_weights.view(latents.blocks.n_codes, -1).sum(1)
 
 
 def _cost_of(plan: ot.Plan, weights: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ FLAT = {
     "plan_mass": 1,
     "code_label_counts": 2,
     "code_frequencies": 1,
+    "code_prior": 1,
     "class_names": 1,
     "factor_information": 2,
     "factor_names": 1,

@@ -27,6 +27,20 @@ METRICS: dict[str, Term] = {
     "purity": Term(
         "Purity", "Share of held-out images that bear the commonest label of their code.", "share"
     ),
+    "code_frequency_min": Term(
+        "Rarest code", "Share of held-out data that the rarest code receives; 0 is a dead code.", "share"
+    ),
+    "code_use_entropy": Term(
+        "Entropy of code use",
+        "How evenly data use the codes: log K if all are equally common, 0 if there is but one.",
+        "nats",
+    ),
+    "class_share_distance": Term(
+        "Classes drawn too often or too rarely",
+        "Total variation between how often each class is drawn, by the labels of its codes' data, and how often it "
+        "occurs; 0 is exact.",
+        "share",
+    ),
     "nmi": Term("Code–label NMI", "How much code and label tell about each other: 0 nothing, 1 everything."),
     "ari": Term(
         "Code–label ARI", "Agreement of pairs put together by code and by label; 0 is chance, 1 is full."
@@ -141,6 +155,7 @@ HEADLINES = (
     "factor_vae",
     "frechet",
     "code_agreement",
+    "class_share_distance",
     "plan_information",
     "w2",
     "ari",

@@ -59,8 +59,8 @@ def codes_figure(
     )
     if "code_frequencies" in arrays and not swept:
         caption += (
-            f" Beside them the share of held-out images that {reader} gives to this code, and the commonest "
-            "label among them where labels are known (training never saw them)."
+            f" Beside them the share of held-out images that {reader} gives to this code, how often the generator "
+            "draws it, and the commonest label among them where labels are known (training never saw them)."
         )
     if len(lead) > MAX_CODES:
         caption += f" The first {MAX_CODES} of {len(lead)} rows are shown."
@@ -86,6 +86,9 @@ def _code_facts(k: int, arrays: dict[str, np.ndarray]) -> list[Markup]:
     frequencies, counts = arrays.get("code_frequencies"), arrays.get("code_label_counts")
     if frequencies is not None and k < len(frequencies):
         facts.append(element("span", f"{100 * frequencies[k]:.1f} % of data"))
+    drawn = arrays.get("code_prior")
+    if frequencies is not None and drawn is not None and k < len(drawn):
+        facts.append(element("span", f"drawn {100 * drawn[k]:.1f} %"))
     if counts is not None and k < len(counts) and counts[k].sum():
         best = int(counts[k].argmax())
         facts.append(

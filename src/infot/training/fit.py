@@ -75,14 +75,15 @@ def fit(
             for player in objective.turns(state.step):
                 points = data[state.sampler.next().to(data.device)].to(state.device, non_blocking=True)
                 batch = Batch(points, schedule.progress_at(state.step))
-                loss, logged = _loss(objective, player, state, batch)
+                loss, found = _loss(objective, player, state, batch)
                 state.optimisers[player].zero_grad(set_to_none=True)
                 loss.backward(inputs=parameters[player])
-                values = {"loss": loss.detach()} | {name: logged[name] for name in logged if name != "loss"}
+                values = {"loss": loss.detach()} | _scalars(found)
                 guard.watch(state.step + 1, player, values, parameters[player])
                 state.optimisers[player].step()
                 with torch.no_grad():
                     objective.constrain(player, state.nets)
+                    objective.follow(player, state.nets, found)
                 info |= values
             state.step += 1
             average_weights(state.ema, state.nets, schedule.ema_decay_at(state.step))
@@ -94,6 +95,11 @@ def fit(
         guard.settle()
         for callback in callbacks:
             callback.finish(state)
+
+
+def _scalars(found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return what is logged: the loss itself is, and what has dimensions is for the objective alone."""
+    return {name: value for name, value in found.items() if name != "loss" and value.ndim == 0}
 
 
 def _loss(

@@ -82,16 +82,23 @@ class Anderson:
         return plain - self._went
 
     def _judged(self, x: Any, error: Any, value: Any) -> Any:
-        """Return the errors, infinite where the value is lower than one before by more than rounding."""
+        """Return the errors, infinite where the value is lower than one accepted before by more than rounding.
+
+        The point after a rejected one stands on a safe step: it is accepted, and counts from there.
+        """
         if value is None:
             return error
-        if self._floor is None:
+        if self._floor is None or self._last is None:
             scale = abs(value) + self._xp.amax(abs(x), -1)
             self._slack = _ROUNDINGS * self._xp.finfo(value.dtype).eps * scale
             self._floor = value - self._slack
             return error
-        error = self._xp.where(value < self._floor, float("inf"), error)
-        self._floor = self._xp.maximum(value - self._slack, self._floor)
+        xp, floor, last = self._xp, self._floor, self._last.error
+        afresh = xp.isinf(last)
+        error = xp.where((value < floor) & ~afresh, float("inf"), error)
+        # a point that is thrown away raises no floor: no point after it could be held to that
+        raised = xp.where(afresh, value - self._slack, xp.maximum(value - self._slack, floor))
+        self._floor = xp.where(error <= _GROWTH * last, raised, floor)
         return error
 
     def _ahead(self, correction: Any, scaled: Any) -> Any:
