@@ -64,6 +64,8 @@ def test_the_custom_preset_needs_a_path() -> None:
             (0.25, 0.0),
             r"objective\.relaxation: expected two positive numbers or none",
         ),
+        ("model.appearances", -1, r"model\.appearances: expected at least 0"),
+        ("objective.appearance_onset", -0.5, r"appearance_onset: expected a share between 0 and 1"),
         ("objective.deformation_onset", 1.5, r"deformation_onset: expected a share between 0 and 1"),
         ("objective.loosen", (0.6, 0.2), r"objective\.loosen: expected two shares in order"),
         ("objective.anneal", (0.6, 0.2), r"objective\.anneal: expected two shares in order"),

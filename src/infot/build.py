@@ -88,7 +88,7 @@ def _noise_dim(config: RunConfig, shape: tuple[int, ...]) -> int:
 
 def _noise_deformations(model: ModelConfig, shape: tuple[int, ...]) -> tuple[str, ...]:
     """Name the deformations that the code leaves to the noise."""
-    every = deformation_names(shape[0], model.displacement_grid)
+    every = deformation_names(shape[0], model.displacement_grid, model.appearances)
     return tuple(name for name in every if name not in model.code_deformations)
 
 
@@ -181,6 +181,7 @@ def _generator(
                 n_templates,
                 shape,
                 displacement_grid=model.displacement_grid,
+                appearances=model.appearances,
                 driven=model.code_deformations,
             )
             if points is not None:
@@ -265,7 +266,7 @@ def _primal_plan(config: RunConfig, latents: LatentSpace, scale: float, shape: t
     onsets = None
     if config.model.generator == "deformable":
         names = _noise_deformations(config.model, shape)
-        onsets = deformation_onsets(names, shape=wanted.deformation_onset)
+        onsets = deformation_onsets(names, shape=wanted.deformation_onset, appearance=wanted.appearance_onset)
     ratios = zip(wanted.epsilon, wanted.epsilon_code_ratio, strict=True)
     start, end = (epsilon * ratio for epsilon, ratio in ratios)
     return PrimalPlan(

@@ -72,6 +72,9 @@ class ModelConfig:
     """Scale at which the noise enters the mlp, the code at 1: small values keep modes from folding under a plan."""
     displacement_grid: int = 6
     """Control points along each side of the deformable generator's displacement field; 0 leaves it out."""
+    appearances: int = 0
+    """Directions along which each template changes its own pixels (deformable generator): what deforming cannot do, as
+    the bar through a seven."""
     code_deformations: tuple[str, ...] = ()
     """Deformations that the continuous code drives (deformable generator), one for each of its dimensions:
     `rotation` for an angle; `scale`, `stretch`, `shear`, `translation_x`, `translation_y`, `thickness` or `contrast`
@@ -122,6 +125,8 @@ class ObjectiveConfig:
     """Share of the schedule between which `relaxation` falls from its start to its end."""
     deformation_onset: float = 0.3
     """Share of the schedule at which thickness and displacement join the affine deformations (deformable generator)."""
+    appearance_onset: float = 0.5
+    """Share of the schedule at which the changes of appearance join the deformations (deformable generator)."""
     beta: float = 4.0
     """Price of a nat through the code, where a nat of reconstruction costs 1 (beta-vae); of a nat of the code's total
     correlation (beta-tcvae; factor-vae, whose authors call it gamma)."""

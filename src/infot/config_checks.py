@@ -130,6 +130,8 @@ def _model(model: ModelConfig, objective: ObjectiveConfig) -> Iterator[str]:
         yield f"model.noise_gain: expected a positive number, got {model.noise_gain}"
     if model.displacement_grid != 0 and model.displacement_grid < 2:
         yield f"model.displacement_grid: expected 0 (none) or at least 2, got {model.displacement_grid}"
+    if model.appearances < 0:
+        yield _at_least("model.appearances", model.appearances, 0)
 
 
 def _driven(config: RunConfig) -> Iterator[str]:
@@ -157,8 +159,9 @@ def _objective(objective: ObjectiveConfig) -> Iterator[str]:
                 yield f"objective.{name}: expected positive numbers, got {value}"
     if objective.relaxation is not None and not all(map(_positive, objective.relaxation)):
         yield f"objective.relaxation: expected two positive numbers or none, got {objective.relaxation}"
-    if not 0 <= objective.deformation_onset <= 1:
-        yield f"objective.deformation_onset: expected a share between 0 and 1, got {objective.deformation_onset}"
+    for name in ("deformation_onset", "appearance_onset"):
+        if not 0 <= getattr(objective, name) <= 1:
+            yield f"objective.{name}: expected a share between 0 and 1, got {getattr(objective, name)}"
     if objective.plan == "sample" and max(objective.epsilon_code_ratio) > 1:
         yield (
             "objective.epsilon_code_ratio: expected at most 1 (information through the code must not be dearer than "

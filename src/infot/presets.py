@@ -45,7 +45,7 @@ _MANY_MODES = replace(
 
 _IMAGES = RunConfig(
     latent=LatentConfig(categorical=(10,)),
-    model=ModelConfig(generator="deformable", width=128, displacement_grid=6),
+    model=ModelConfig(generator="deformable", width=128, displacement_grid=6, appearances=6),
     objective=ObjectiveConfig(
         plan="primal",
         epsilon=(0.03, 0.002),
@@ -134,6 +134,7 @@ _FACTORS = replace(
     model=replace(
         _IMAGES.model,
         displacement_grid=0,
+        appearances=0,
         code_deformations=("rotation", "translation_x", "translation_y", "scale"),
     ),
     objective=replace(

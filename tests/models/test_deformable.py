@@ -4,7 +4,12 @@ import pytest
 import torch
 
 from infot.errors import ConfigError
-from infot.models.deformable import DeformableGenerator, deformation_names, deformation_onsets
+from infot.models.deformable import (
+    PARAMETER_GAIN,
+    DeformableGenerator,
+    deformation_names,
+    deformation_onsets,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -131,7 +136,7 @@ def test_soft_codes_mix_templates():
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_gradients_reach_every_parameter_and_the_noise(channels):
-    generator = DeformableGenerator(4, (channels, 8, 8), displacement_grid=4)
+    generator = DeformableGenerator(4, (channels, 8, 8), displacement_grid=4, appearances=2)
     noise = torch.randn(8, generator.noise_dim, generator=torch.Generator().manual_seed(0)).requires_grad_()
     generator(torch.eye(4).repeat(2, 1), noise).square().sum().backward()
     assert noise.grad is not None and bool((noise.grad != 0).any(0).all())
@@ -154,6 +159,26 @@ def test_onsets_put_shapes_after_affine_maps():
     onsets = dict(zip(generator.names, deformation_onsets(generator.names, shape=0.4).tolist(), strict=True))
     assert onsets["rotation"] == onsets["contrast"] == 0
     assert onsets["thickness"] == onsets["displacement_y_2_2"] == pytest.approx(0.4)
+
+
+def test_changes_of_appearance_come_last():
+    names = deformation_names(1, 3, 2)
+    assert names[-2:] == ("appearance_0", "appearance_1")
+    onsets = dict(zip(names, deformation_onsets(names, shape=0.4, appearance=0.7).tolist(), strict=True))
+    assert onsets["appearance_1"] == pytest.approx(0.7)
+    assert onsets["displacement_y_2_2"] == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_appearance_adds_a_direction_of_the_codes_own(channels):
+    generator = DeformableGenerator(2, (channels, 8, 8), displacement_grid=3, appearances=2)
+    noise = torch.zeros(2, generator.noise_dim)
+    noise[:, -1] = 1.5
+    codes = torch.eye(2)
+    change = generator(codes, noise) - generator(codes, torch.zeros_like(noise))
+    expected = 1.5 * PARAMETER_GAIN * generator.directions[:, 1]
+    torch.testing.assert_close(change, expected, atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(change[0], change[1], atol=1e-2)
 
 
 def test_names_follow_the_layout():

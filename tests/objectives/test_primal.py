@@ -22,7 +22,7 @@ from infot.random import Streams
 def small(n_codes: int = 3) -> tuple[PrimalPlan, nn.ModuleDict, torch.Tensor]:
     """Return an objective, its networks and some images."""
     torch.manual_seed(0)
-    generator = DeformableGenerator(n_codes, (1, 8, 8), displacement_grid=3)
+    generator = DeformableGenerator(n_codes, (1, 8, 8), displacement_grid=3, appearances=2)
     encoder = NoiseEncoder((1, 8, 8), n_codes=n_codes, noise_dim=generator.noise_dim, width=8)
     latents = LatentSpace((Categorical(n_codes),), Normal(generator.noise_dim))
     objective = PrimalPlan(

@@ -22,27 +22,30 @@ AFFINE_SCALES = {
 THICKNESS_SCALE = 0.5  # before tanh; 1 is one full dilation, -1 one full erosion, by a 3 x 3 window
 CONTRAST_SCALE = 0.2  # logarithm of the gain
 DISPLACEMENT_SCALE = 0.06  # half widths of the image, at each control point
+APPEARANCE_SCALE = 1.0  # of the direction, which has pixel values itself
 
 # Adam moves every parameter by about the learning rate a step; pixels and scales need larger steps than weights do.
 PARAMETER_GAIN = 3.0
 INITIAL_SPREAD = (
     0.05  # standard deviation of the noise that tells the templates apart at first, in pixel values
 )
+INITIAL_APPEARANCE = 0.02  # standard deviation of the appearance directions at first, in pixel values
 
 N_AFFINE = len(AFFINE_SCALES)
 TURN = "rotation"
 
 
-def deformation_names(channels: int, displacement_grid: int) -> tuple[str, ...]:
+def deformation_names(channels: int, displacement_grid: int, appearances: int = 0) -> tuple[str, ...]:
     """Name the noise coordinates of a :class:`DeformableGenerator`, in order.
 
     Args:
         channels: Channels of the images; with more than one, each has a gain of its own beside the common contrast.
         displacement_grid: Control points along each side of the displacement field; 0 for no field.
+        appearances: Directions along which each template changes its pixels.
 
     Returns:
         One name for each coordinate: six of the affine map, thickness, contrast, a gain for each channel of a colour
-        image, then the displacements in x and in y of the control points, row by row.
+        image, then the displacements in x and in y of the control points, row by row, then the appearances.
 
     Example:
         >>> deformation_names(1, 0)[:4], len(deformation_names(3, 4))
@@ -51,19 +54,23 @@ def deformation_names(channels: int, displacement_grid: int) -> tuple[str, ...]:
     gains = tuple(f"gain_{channel}" for channel in range(channels)) if channels > 1 else ()
     points = [(row, column) for row in range(displacement_grid) for column in range(displacement_grid)]
     displacements = tuple(f"displacement_{axis}_{row}_{column}" for axis in "xy" for row, column in points)
-    return (*AFFINE_SCALES, "thickness", "contrast", *gains, *displacements)
+    changes = tuple(f"appearance_{direction}" for direction in range(appearances))
+    return (*AFFINE_SCALES, "thickness", "contrast", *gains, *displacements, *changes)
 
 
-def deformation_onsets(names: Sequence[str], *, affine: float = 0.0, shape: float = 0.3) -> Tensor:
+def deformation_onsets(
+    names: Sequence[str], *, affine: float = 0.0, shape: float = 0.3, appearance: float = 0.5
+) -> Tensor:
     """Return the progress of training at which each noise coordinate should come into play.
 
     Affine maps and contrast first, for they cannot turn one digit into another; thickness and displacement, which
-    can, once the codes are found.
+    can, once the codes are found; appearance, which could draw anything over a template, once they stand.
 
     Args:
         names: What each coordinate does (:func:`deformation_names`).
         affine: Onset of affine maps, contrast and gains, in [0, 1].
         shape: Onset of thickness and displacement, in [0, 1].
+        appearance: Onset of the changes of appearance, in [0, 1].
 
     Returns:
         Onsets, shape ``(len(names),)``.
@@ -72,15 +79,16 @@ def deformation_onsets(names: Sequence[str], *, affine: float = 0.0, shape: floa
         >>> deformation_onsets(("rotation", "thickness", "contrast"), shape=0.5)
         tensor([0.0000, 0.5000, 0.0000])
     """
-    late = [name.startswith(("displacement", "thickness")) for name in names]
-    return torch.where(torch.tensor(late), shape, affine)
+    later = {"displacement": shape, "thickness": shape, "appearance": appearance}
+    return torch.tensor([later.get(name.split("_")[0], affine) for name in names])
 
 
 class DeformableGenerator(nn.Module):
     r"""Deform the template that the code picks as the noise says: ``G(c, e) = T_e(template_c)``.
 
-    In order: the template is dilated or eroded (thickness), moved by one smooth map of the plane, and its contrast
-    changed. The map takes a pixel ``p`` of the output, in half widths from the centre, to the place
+    In order: the template is dilated or eroded (thickness), changed along its own directions (appearance: a bar
+    through a seven), moved by one smooth map of the plane, and its contrast changed. The map takes a pixel ``p`` of
+    the output, in half widths from the centre, to the place
 
     .. math:: R \begin{pmatrix}1&s\\0&1\end{pmatrix} \operatorname{diag}(e^{-z-w}, e^{-z+w})\, (p - t) + u(p)
 
@@ -90,13 +98,15 @@ class DeformableGenerator(nn.Module):
     longer the noise's. The noise is standard normal; coordinate ``i`` deforms by ``scale_{c,i} e_i`` with a scale
     that every code learns for itself, so that samples deform each template as its class does; what the code drives has
     one scale for all templates. At zero noise the output is the template. After Monnier, Groueix and Aubry, "Deep
-    Transformation-Invariant Clustering", arXiv 2006.11132.
+    Transformation-Invariant Clustering", arXiv 2006.11132; the directions are the loadings of a factor analyser for
+    each code (Ghahramani and Hinton, "The EM algorithm for mixtures of factor analyzers", 1996), seen through the map.
 
     Args:
         code_dim: Width of the one-hot part of the code: one-hot codes pick a template, soft ones mix them, several
             blocks add up.
         shape: Shape of an image, ``(channels, height, width)``, at least 8 pixels a side.
         displacement_grid: Control points along each side of the displacement field, 0 (no field) or at least 3.
+        appearances: Directions of each template's own along which its pixels change.
         driven: Deformations that the rest of the code drives, in the order of its coordinates. The rotation takes two,
             the cosine and the sine of its angle; every other one takes one.
 
@@ -120,13 +130,19 @@ class DeformableGenerator(nn.Module):
     splines: Tensor
 
     def __init__(
-        self, code_dim: int, shape: Sequence[int], *, displacement_grid: int = 6, driven: Sequence[str] = ()
+        self,
+        code_dim: int,
+        shape: Sequence[int],
+        *,
+        displacement_grid: int = 6,
+        appearances: int = 0,
+        driven: Sequence[str] = (),
     ) -> None:
         super().__init__()
         _check(shape, displacement_grid)
         channels, height, width = shape
         self.shape = (channels, height, width)
-        every = deformation_names(channels, displacement_grid)
+        every = deformation_names(channels, displacement_grid, appearances)
         _check_driven(driven, every)
         self.driven = tuple(driven)
         self.names = tuple(name for name in every if name not in driven)
@@ -136,15 +152,17 @@ class DeformableGenerator(nn.Module):
         self._order = [(*self.driven, *self.names).index(name) for name in every]
         self.displacement_grid = displacement_grid
         self._n_gains = channels if channels > 1 else 0
-        n_displacements = 2 * displacement_grid**2
         scales = [*AFFINE_SCALES.values(), THICKNESS_SCALE, *[CONTRAST_SCALE] * (1 + self._n_gains)]
-        self.register_buffer("scales", torch.tensor(scales + [DISPLACEMENT_SCALE] * n_displacements))
+        scales += [DISPLACEMENT_SCALE] * (2 * displacement_grid**2) + [APPEARANCE_SCALE] * appearances
+        self.register_buffer("scales", torch.tensor(scales))
         self.register_buffer("shared", torch.tensor([name in driven for name in every]), persistent=False)
         self.register_buffer("centre", torch.zeros(self.shape))
         self.register_buffer("pixels", _homogeneous_pixels(height, width))
         self.register_buffer("splines", _spline_surfaces(displacement_grid, height, width))
         self.deviations = nn.Parameter(torch.randn(code_dim, *self.shape) * INITIAL_SPREAD / PARAMETER_GAIN)
         self.log_scales = nn.Parameter(torch.zeros(code_dim, len(every)))
+        directions = torch.randn(code_dim, appearances, *self.shape)
+        self.directions = nn.Parameter(directions * INITIAL_APPEARANCE / PARAMETER_GAIN)
 
     @torch.no_grad()
     def initialise(self, data: Tensor, rng: torch.Generator) -> None:
@@ -202,7 +220,7 @@ class DeformableGenerator(nn.Module):
         """
         amounts = self.deformations(code, noise)
         code = code[:, : self.n_templates]
-        images = self._thicken(code, amounts[:, N_AFFINE])
+        images = self._thicken(code, amounts[:, N_AFFINE]) + self._changes(code, amounts)
         images = grid_sample(images, self._places(amounts), align_corners=False, padding_mode="border")
         gains = amounts[:, N_AFFINE + 1].exp()[:, None]
         if self._n_gains:
@@ -220,12 +238,19 @@ class DeformableGenerator(nn.Module):
         bank = torch.cat([PARAMETER_GAIN * self.deviations, growth, loss]).flatten(1)
         return (weights @ bank + self.centre.flatten()).view(-1, *self.shape)
 
+    def _changes(self, code: Tensor, amounts: Tensor) -> Tensor:
+        """Return what each template's own directions add to it, shape ``(n, *shape)``."""
+        n_changes = self.directions.shape[1]
+        along = code[:, :, None] * amounts[:, None, amounts.shape[1] - n_changes :]
+        return PARAMETER_GAIN * torch.tensordot(along, self.directions, dims=2)
+
     def _places(self, amounts: Tensor) -> Tensor:
         """Return where in the template each output pixel looks, shape ``(n, height, width, 2)``, x first."""
         _, height, width = self.shape
         places = _affine_matrices(amounts[:, :N_AFFINE]) @ self.pixels
         if self.displacement_grid:
-            displacements = amounts[:, N_AFFINE + 2 + self._n_gains :].reshape(len(amounts) * 2, -1)
+            first, count = N_AFFINE + 2 + self._n_gains, 2 * self.displacement_grid**2
+            displacements = amounts[:, first : first + count].reshape(len(amounts) * 2, -1)
             places = places + (displacements @ self.splines).view(len(amounts), 2, -1)
         return places.view(-1, 2, height, width).permute(0, 2, 3, 1)
 
