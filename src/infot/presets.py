@@ -68,6 +68,12 @@ _IMAGES = RunConfig(
     ),
 )
 
+# On 8 x 8 pixels codes part later, and a template that may draw over itself keeps two digits.
+_SMALL_IMAGES = replace(_IMAGES, model=replace(_IMAGES.model, appearances=0))
+
+# Many data bear more steps: three minutes on one core.
+_LONGER_IMAGES = replace(_IMAGES, training=replace(_IMAGES.training, steps=3000))
+
 
 def _preset(base: RunConfig, name: str, *, categorical: int, data: str | None = None) -> RunConfig:
     return replace(
@@ -152,9 +158,9 @@ PRESETS: dict[str, RunConfig] = {
     "gaussians1200": _preset(_VECTORS, "gaussians1200", categorical=10),
     "anisotropic": _PRINCIPAL_AXIS,
     "anisotropic3": _PRINCIPAL_AXES,
-    "digits": _preset(_IMAGES, "digits", categorical=10),
+    "digits": _preset(_SMALL_IMAGES, "digits", categorical=10),
     "mnist5k": _preset(_IMAGES, "mnist5k", categorical=10),
-    "mnist": _preset(_IMAGES, "mnist", categorical=10),
+    "mnist": _preset(_LONGER_IMAGES, "mnist", categorical=10),
     "sprites": _FACTORS,
     "custom": _preset(_VECTORS, "custom", categorical=10, data="file"),
 }
