@@ -20,6 +20,7 @@ SQUARE = (lambda d, a: (a.unsqueeze(-1) * d.square()).sum(-2) / 2, lambda d, a: 
         (ot.Entropic(0.1), {"rho": 1.0}, "UnbalancedSinkhorn"),
         (ot.Unregularised(), {}, "Exact(HiGHS)"),
         (ot.Structured(ot.Entropic(0.1), BLOCKS, 0.02), {}, "Nested"),
+        (ot.Structured(ot.Entropic(0.1), BLOCKS, 0.02), {"rho": 1.0}, "UnbalancedNested"),
         (ot.Structured(ot.Entropic(0.1), BLOCKS, 0.0), {}, "PerturbedCostLoop"),
         (ot.Structured(ot.Entropic(0.1), BLOCKS, -0.02), {}, "PerturbedCostLoop"),
         (ot.Rebated(ot.Entropic(0.1), (3, 2), (ot.Rebate((0,), 0.02),)), {}, "PerturbedCostLoop"),

@@ -75,6 +75,7 @@ from infot.ot.solvers.perturbed import PerturbedCostLoop
 from infot.ot.solvers.sinkhorn import Sinkhorn, SymmetricSinkhorn
 from infot.ot.solvers.stochastic import Draw, SemiDiscrete, StochasticAscent, ascend_potential
 from infot.ot.solvers.unbalanced import UnbalancedSinkhorn
+from infot.ot.solvers.unbalanced_nested import UnbalancedNested
 from infot.ot.sparse import Cardinality, GroupLasso, Pointwise, Quadratic
 from infot.ot.status import Status
 from infot.ot.structure import Blocks, Structured
@@ -143,6 +144,7 @@ __all__ = [
     "Structured",
     "SymmetricSinkhorn",
     "SymmetricStreaming",
+    "UnbalancedNested",
     "UnbalancedSinkhorn",
     "Unregularised",
     "Unrolled",

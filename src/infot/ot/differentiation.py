@@ -11,10 +11,12 @@ from torch import Tensor
 from infot.ot.conditions import condition_at, exact_potential
 from infot.ot.plan import Plan
 from infot.ot.problem import OTProblem
-from infot.ot.regularisers import Entropic, price, unscaled
+from infot.ot.regularisers import Entropic, unscaled
+from infot.ot.scaling import without_factor
 from infot.ot.solution import Solution
-from infot.ot.structure import Structured
-from infot.ot.unbalanced import Price, weight_slope
+from infot.ot.stationarity import nest_of
+from infot.ot.structure import Nest, Structured
+from infot.ot.unbalanced import gain, relative_target
 
 __all__ = [
     "ENVELOPE",
@@ -115,7 +117,7 @@ def weight_slopes(plan: Plan) -> tuple[Float[Tensor, "B n"], Float[Tensor, "B m"
     solution, batch = plan.solution, plan._batch
     regulariser = batch.regulariser
     if batch.marginal_prices is not None:
-        return _priced_slopes(solution, batch, batch.marginal_prices)
+        return _priced_slopes(solution, batch)
     bare = unscaled(regulariser)
     if isinstance(bare, Entropic) or (isinstance(bare, Structured) and bare.convex):
         return solution.f, solution.g
@@ -132,16 +134,36 @@ def weight_slopes(plan: Plan) -> tuple[Float[Tensor, "B n"], Float[Tensor, "B m"
     return for_rows, moved + (charge if again else charge.detach())
 
 
-def _priced_slopes(
-    solution: Solution, batch: OTProblem, prices: tuple[Price, Price]
-) -> tuple[Float[Tensor, "B n"], Float[Tensor, "B m"]]:
-    """Return the derivatives where marginals have a price: weights then have any sum."""
-    epsilon = price(batch.regulariser, solution.f)
-    masses = [weights.sum(-1, keepdim=True) for weights in (batch.row_weights, batch.column_weights)]
-    return (
-        weight_slope(solution.f, prices[0], masses[1], epsilon),
-        weight_slope(solution.g, prices[1], masses[0], epsilon),
-    )
+def _priced_slopes(solution: Solution, batch: OTProblem) -> tuple[Float[Tensor, "B n"], Float[Tensor, "B m"]]:
+    """Return the derivatives where marginals have a price: weights then have any sum.
+
+    With ``m = exp(-f / rho_a)`` the rows' relative masses, they are ``phi(f) - epsilon_1 (w - b(1))`` with
+    ``epsilon_1 w = epsilon m - sum_k (epsilon_(k+1) - epsilon_k) E[m | c_<=k]``, the charge on the mass of a row, and
+    ``phi(g) - epsilon_1 (exp(-g / rho_b) - a(1))``.
+    """
+    problem, factor = without_factor(batch)
+    prices = problem.marginal_prices
+    assert prices is not None
+    units = 1.0 if factor is None else factor
+    f, g, nest = solution.f / units, solution.g / units, nest_of(problem)
+    total_a, total_b = (w.sum(-1, keepdim=True) for w in (problem.row_weights, problem.column_weights))
+    of_rows = _mass_charge(nest, relative_target(f, prices[0]))
+    for_a = gain(f, prices[0]) - of_rows + nest.damping * total_b
+    for_b = gain(g, prices[1]) - nest.damping * (relative_target(g, prices[1]) - total_a)
+    return units * for_a, units * for_b
+
+
+def _mass_charge(nest: Nest, masses: Float[Tensor, "B n"]) -> Float[Tensor, "B n"]:
+    """Return ``epsilon m - sum_k (epsilon_(k+1) - epsilon_k) E[m | c_<=k]``."""
+    grouped = masses.reshape(nest.noise.shape)
+    prices, total = (*nest.epsilons, nest.epsilon), nest.epsilon * grouped
+    level = (nest.noise * grouped).sum(-1).reshape(-1, *nest.sizes) if nest.sizes else masses
+    for depth in range(len(nest.sizes), 0, -1):
+        of_block = level.reshape(*level.shape, *[1] * (len(nest.sizes) - depth)).expand(-1, *nest.sizes)
+        rise = prices[depth] - prices[depth - 1]
+        total = total - rise * of_block.reshape(*nest.noise.shape[:2], 1)
+        level = (nest.conditionals[depth - 1] * level).sum(-1)
+    return total.reshape(masses.shape)
 
 
 def centred(potential: Tensor, weights: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from infot.ot.solvers.newton import Newton
 from infot.ot.solvers.perturbed import PerturbedCostLoop
 from infot.ot.solvers.sinkhorn import Sinkhorn
 from infot.ot.solvers.unbalanced import UnbalancedSinkhorn
+from infot.ot.solvers.unbalanced_nested import UnbalancedNested
 from infot.ot.status import Status
 from infot.ot.structure import Structured
 
@@ -74,7 +75,7 @@ def solve(
         chosen = choose_solver(problem, tolerance) if solver is None else solver
         if (problem.rho is not None) > chosen.takes_rho:
             raise ProblemError(
-                f"{type(chosen).__name__} keeps both marginals; use UnbalancedSinkhorn with rho"
+                f"{type(chosen).__name__} keeps both marginals; use UnbalancedSinkhorn or UnbalancedNested with rho"
             )
         potential = _start(start, batch)
         if potential is not None and factor is not None:
@@ -96,7 +97,11 @@ def choose_solver(problem: OTProblem, tolerance: float = 1e-4) -> Solver:
             return UnbalancedSinkhorn()
         return Newton() if _suits_newton(problem, tolerance) else Sinkhorn()
     if problem.rho is not None:
-        raise ProblemError(f"expected Entropic smoothing with rho, got {type(regulariser).__name__}")
+        if isinstance(regulariser, Structured) and regulariser.convex:
+            return UnbalancedNested()
+        raise ProblemError(
+            f"expected Entropic smoothing, or Structured with epsilon_code > 0, with rho, got {regulariser}"
+        )
     if isinstance(regulariser, Unregularised):
         return Exact()
     if isinstance(regulariser, Structured):

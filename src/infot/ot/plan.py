@@ -201,15 +201,23 @@ class Plan:
 
     def _information(self, block: str) -> Tensor:
         batch = self._batch
+        if block not in ("code", "latent"):
+            raise ProblemError(f"expected the block 'code' or 'latent', got {block!r}")
+        if batch.marginal_prices is not None:
+            masses = self._code_masses if block == "code" else self._matrix
+            masses = masses / masses.sum((-2, -1), keepdim=True)
+            return dependence(masses, masses.sum(-1), masses.sum(-2))
         if block == "latent":
             return latent_information(batch, self.solution, self._matrix)
-        if block != "code":
-            raise ProblemError(f"expected the block 'code' or 'latent', got {block!r}")
         masses = self._code_masses
         return dependence(masses, self._code_weights(), batch.column_weights)
 
     def mutual_information(self, block: str = "code") -> Float[Tensor, "*batch"]:
-        """Return the information in nats that the code, or the whole latent, carries about the data."""
+        """Return the information in nats that the code, or the whole latent, carries about the data.
+
+        With ``rho`` it is that of the plan over its own mass, against its own marginals: the information in a pair
+        drawn from what is transported. What the value charges is another number, the divergence from ``a x b``.
+        """
         return self._out(self._information(block))
 
     def conditional_information(self, block: str = "code") -> Float[Tensor, "*batch"]:

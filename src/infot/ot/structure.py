@@ -67,7 +67,8 @@ class Nest:
         sizes: Sizes of the code blocks, outermost first; empty for plain smoothing.
         epsilons: Price of a nat through each code block.
         epsilon: Price of a nat through the noise.
-        conditionals: For each code block its weights given the blocks before it, ``(B, K_1, ..., K_k)``.
+        conditionals: For each code block its weights given the blocks before it, ``(B, K_1, ..., K_k)``; those of the
+            first block sum to the total weight, which is one where marginals are kept.
         noise: Weights of the noise given the code, ``(B, K, n / K)``.
         code_weights: Weights of the codes, ``(B, K)``.
     """
@@ -106,12 +107,13 @@ class Nest:
             return cls((), (), regulariser.epsilon, (), a.unsqueeze(1), a.sum(-1, keepdim=True))
         weights = a.reshape(-1, *sizes)
         conditionals = []
-        while weights.ndim > 1:
+        while weights.ndim > 2:
             total = weights.sum(-1, keepdim=True)
             present = total > 0
             shares = weights / torch.where(present, total, 1.0)
             conditionals.append(torch.where(present, shares, 1 / weights.shape[-1]))
             weights = total.squeeze(-1)
+        conditionals.append(weights)
         noise = conditionals[0].reshape(a.shape[0], -1, sizes[-1])
         codes = a.reshape(a.shape[0], -1, sizes[-1]).sum(-1)
         return cls(sizes[:-1], epsilons, epsilon, tuple(reversed(conditionals[1:])), noise, codes)
@@ -225,7 +227,10 @@ class Structured(Regulariser):
         )
 
     def value(self, density: Tensor, a: Tensor) -> Tensor:
-        """Return the charge of every column, with the unit-mass terms that make it zero at density one."""
+        """Return the charge of every column, with the terms of its mass that make it zero at density one.
+
+        A column's mass is charged at the price of the outermost block.
+        """
         nest = Nest.of(self, a)
         grouped = density.reshape(density.shape[0], nest.n_codes, -1, density.shape[-1])
         level = (nest.noise.unsqueeze(-1) * grouped).sum(2)
@@ -240,7 +245,7 @@ class Structured(Regulariser):
             informed = level * (safe_log(level) - safe_log(above).unsqueeze(depth))
             total = total + nest.epsilons[depth - 1] * (outside * informed).flatten(1, -2).sum(1)
             level, outside = above, outside.sum(depth)
-        return total + nest.epsilons[0] * (level * safe_log(level) - level + 1)
+        return total + nest.epsilons[0] * (level * safe_log(level) - level + outside)
 
     def tangent(self, density: Float[Tensor, "B n m"], a: Float[Tensor, "B n"]) -> Float[Tensor, "B K m"]:
         """Return what the rebates lower the cost of (code, datum) by, at the plan of this density.
@@ -266,9 +271,12 @@ class Structured(Regulariser):
         return nest, soft, *nest.outer(soft)
 
     def conjugate(self, slack: Tensor, a: Tensor) -> Tensor:
-        """Return ``epsilon_code (exp(-g / epsilon_code) - 1)`` with ``g`` the nested soft minimum of every column."""
+        """Return ``epsilon_code (exp(-g / epsilon_code) - 1)`` with ``g`` the nested soft minimum of every column.
+
+        Where marginals have a price, the total of ``a`` stands for the 1.
+        """
         nest, _, g, _ = self._soft(slack, a)
-        return nest.epsilons[0] * torch.expm1(-g / nest.epsilons[0])
+        return nest.epsilons[0] * (torch.expm1(-g / nest.epsilons[0]) + (1 - a.sum(-1, keepdim=True)))
 
     def density(self, slack: Tensor, a: Tensor) -> Tensor:
         """Return the density of (latent, datum): code against datum, times noise given the code."""

@@ -22,9 +22,9 @@ __all__ = [
     "departure",
     "gain",
     "inverse_price",
+    "relative_target",
     "relaxation",
     "target",
-    "weight_slope",
 ]
 
 Price = float | Tensor
@@ -64,8 +64,13 @@ def relaxation(rho: Price, epsilon: float, like: Float[Tensor, "B n"]) -> Float[
 
 def target(f: Float[Tensor, "B n"], a: Float[Tensor, "B n"], rho: Price) -> Float[Tensor, "B n"]:
     """Return the marginal that a potential asks for, ``a exp(-f / rho)``; nothing where a weight is zero."""
-    exponent = (-f / _column(rho, f)).clamp_max(0.9 * math.log(torch.finfo(f.dtype).max))
-    return a * torch.exp(exponent)
+    return a * relative_target(f, rho)
+
+
+def relative_target(f: Float[Tensor, "B n"], rho: Price) -> Float[Tensor, "B n"]:
+    """Return ``exp(-f / rho)``, kept from overflowing."""
+    exponent = -f * inverse_price(rho, f)
+    return torch.exp(exponent.clamp_max(0.9 * math.log(torch.finfo(f.dtype).max)))
 
 
 def gain(f: Float[Tensor, "B n"], rho: Price) -> Float[Tensor, "B n"]:
@@ -83,15 +88,3 @@ def departure(relative: Float[Tensor, "B n"], a: Float[Tensor, "B n"], rho: Pric
     price = _column(rho, relative)
     terms = relative * safe_log(relative) - relative + 1
     return torch.where(price.isfinite(), price, 0.0).squeeze(-1) * (a * terms).sum(-1)
-
-
-def weight_slope(
-    f: Float[Tensor, "*batch n"], rho: Price, other_mass: Float[Tensor, "*any 1"], epsilon: Price
-) -> Float[Tensor, "*batch n"]:
-    """Return the derivative of the optimal value in the weights of a side, by the envelope theorem.
-
-    ``phi(f) - epsilon (exp(-f / rho) - total weight of the other side)``.
-    """
-    held = f.unsqueeze(0) if f.ndim == 1 else f
-    slope = gain(held, rho) - epsilon * (torch.exp(-held / _column(rho, held)) - other_mass)
-    return slope.reshape(f.shape)
