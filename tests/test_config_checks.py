@@ -44,6 +44,14 @@ def test_the_custom_preset_needs_a_path() -> None:
         ("latent.uniform", -1, r"latent\.uniform: expected at least 0"),
         ("latent.normal", -2, r"latent\.normal: expected at least 0"),
         ("latent.noise", -1, r"latent\.noise: expected at least 0"),
+        (
+            "latent.weights",
+            (1.0, 2.0),
+            r"latent\.weights: expected a positive number for each of the 8 values",
+        ),
+        ("latent.weights", (1.0,) * 7 + (0.0,), r"latent\.weights: expected a positive number"),
+        ("latent.prior_rate", 0.0, r"latent\.prior_rate: expected more than 0"),
+        ("latent.prior_least", 1.5, r"latent\.prior_least: expected a number from 0 to 1"),
         ("latent.noise", 0, r"latent\.noise: the method structured couples data with draws of the noise"),
         ("objective.beta", -1.0, r"objective\.beta: expected 0 or more, got -1"),
         ("latent.ordered", True, r"latent\.ordered: there is nothing to order"),
@@ -177,3 +185,26 @@ def test_infogan_cr_needs_uniform_codes() -> None:
         changed_latent = dataclasses.replace(config.latent, **latent)
         with pytest.raises(ConfigError, match="latent: the method infogan-cr contrasts uniform codes"):
             check_config(dataclasses.replace(config, latent=changed_latent))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "preset", "message"),
+    [
+        ("objective.relaxation", None, "ring8", "follows the frequencies that a relaxed plan finds"),
+        ("objective.method", "infogan", "ring8", "follows the frequencies that a relaxed plan finds"),
+        ("latent.uniform", 1, "ring8", "a sample plan finds frequencies where it lists all codes"),
+        ("latent.ordered", True, "ring8", "latent"),
+        ("latent.sectors", 4, "anisotropic", "only categorical codes have a prior to learn"),
+    ],
+)
+def test_a_learned_prior_needs_codes_that_are_listed_and_a_relaxed_plan(
+    field: str, value: Any, preset: str, message: str
+) -> None:
+    config = changed(field, value, preset)
+    with pytest.raises(ConfigError, match=message):
+        check_config(dataclasses.replace(config, latent=dataclasses.replace(config.latent, prior="learned")))
+
+
+@pytest.mark.parametrize("preset", ["ring8", "mnist5k", "sprites"])
+def test_a_prior_can_be_learned(preset: str) -> None:
+    check_config(changed("latent.prior", "learned", preset))

@@ -1,13 +1,14 @@
 """The composition root: from a configuration to objects. The only place where a name picks a class."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from infot import data, ot
-from infot.config import ModelConfig, ObjectiveConfig, RunConfig
+from infot.config import LatentConfig, ModelConfig, ObjectiveConfig, RunConfig
 from infot.data import Dataset
 from infot.errors import CheckpointError, ConfigError
 from infot.methods import AUTOENCODERS, WITH_CRITIC
@@ -21,6 +22,7 @@ from infot.models.deformable import DeformableGenerator, deformation_names, defo
 from infot.models.encoders import NoiseEncoder
 from infot.models.generators import LinearGenerator, MLPGenerator
 from infot.models.latents import LatentSpace
+from infot.models.priors import LearnedPrior
 from infot.objectives.base import Coder, Objective
 from infot.objectives.beta_tcvae import BetaTCVAE
 from infot.objectives.beta_vae import BetaVAE
@@ -67,11 +69,21 @@ def build_latents(config: RunConfig, shape: tuple[int, ...]) -> LatentSpace:
         shape: Shape of a data point; a deformable generator has one noise dimension for each deformation of it.
     """
     latent = config.latent
-    code: list[Block] = [Categorical(n) for n in latent.categorical]
+    code: list[Block] = list(_categorical(latent))
     code += [Circle(latent.sectors)] * latent.circle
     code += [Uniform(1)] * latent.uniform + [Normal(1)] * latent.normal
     noise_dim = _noise_dim(config, shape)
     return LatentSpace(tuple(code), Normal(noise_dim) if noise_dim else Empty())
+
+
+def _categorical(latent: LatentConfig) -> Iterator[Categorical]:
+    if latent.weights is None:
+        yield from (Categorical(n) for n in latent.categorical)
+        return
+    shares = iter(latent.weights)
+    for n in latent.categorical:
+        own = list(islice(shares, n))
+        yield Categorical(n, tuple(share / sum(own) for share in own))
 
 
 def _noise_dim(config: RunConfig, shape: tuple[int, ...]) -> int:
@@ -110,6 +122,10 @@ def build_nets(config: RunConfig, shape: tuple[int, ...], points: Tensor | None 
             n_codes=len(charts),
             noise_dim=charts.n_normals + latents.noise_dim,
             width=config.model.width,
+        )
+    if config.latent.prior == "learned":
+        nets["prior"] = LearnedPrior(
+            latents.code, rate=config.latent.prior_rate, least=config.latent.prior_least
         )
     if config.objective.method in AUTOENCODERS:
         nets["encoder"] = CodeEncoder(_trunk(config, shape, points), code_dim=latents.code_dim)

@@ -53,6 +53,15 @@ class LatentConfig:
     """Number of continuous code dimensions, standard normal."""
     ordered: bool = False
     """Treat the code blocks as ordered: the first one gets the cheapest information (method: ordered blocks)."""
+    weights: tuple[float, ...] | None = None
+    """Frequencies of the values of the categorical blocks, one block after the other, in any unit; unset: equal."""
+    prior: Literal["fixed", "learned"] = "fixed"
+    """fixed: codes are drawn with the frequencies of `weights`; learned: with frequencies that begin there and follow
+    how often data use each code."""
+    prior_rate: float = 0.02
+    """How far one batch moves a learned prior, as a share of the way."""
+    prior_least: float = 0.1
+    """Smallest share of a code under a learned prior, relative to equal shares."""
     noise: int | None = None
     """Number of noise dimensions, standard normal; unset: 2, or as many as a deformable generator has deformations; 0
     for autoencoders, whose latent is all code."""

@@ -103,6 +103,7 @@ def _latent(latent: LatentConfig, objective: ObjectiveConfig) -> Iterator[str]:
             "latent: the method infogan-cr contrasts uniform codes; use --latent.uniform with at least 2, and no other "
             "code blocks"
         )
+    yield from _prior(latent, objective)
     if latent.sectors < 2:
         yield _at_least("latent.sectors", latent.sectors, 2)
     if not latent.categorical and latent.circle <= 0 and latent.uniform <= 0 and latent.normal <= 0:
@@ -113,6 +114,33 @@ def _latent(latent: LatentConfig, objective: ObjectiveConfig) -> Iterator[str]:
         yield (
             f"latent.ordered: the method {objective.method} puts no price on information; use --objective.method "
             "structured"
+        )
+
+
+def _prior(latent: LatentConfig, objective: ObjectiveConfig) -> Iterator[str]:
+    n = sum(latent.categorical)
+    if latent.weights is not None and (len(latent.weights) != n or not all(map(_positive, latent.weights))):
+        yield (
+            f"latent.weights: expected a positive number for each of the {n} values of the categorical blocks, "
+            f"got {len(latent.weights)}: {latent.weights}"
+        )
+    if not 0 < latent.prior_rate <= 1:
+        yield f"latent.prior_rate: expected more than 0 and at most 1, got {latent.prior_rate}"
+    if not 0 <= latent.prior_least <= 1:
+        yield f"latent.prior_least: expected a number from 0 to 1, got {latent.prior_least}"
+    if latent.prior == "fixed":
+        return
+    if objective.method != "structured" or objective.relaxation is None:
+        yield (
+            "latent.prior: a learned prior follows the frequencies that a relaxed plan finds; use --latent.prior "
+            "fixed, or the method structured with objective.relaxation"
+        )
+    if not latent.categorical:
+        yield "latent.prior: only categorical codes have a prior to learn; use --latent.prior fixed"
+    if objective.plan == "sample" and (latent.ordered or latent.circle or latent.uniform or latent.normal):
+        yield (
+            "latent.prior: a sample plan finds frequencies where it lists all codes, which are then categorical and "
+            "not ordered; use --latent.prior fixed"
         )
 
 

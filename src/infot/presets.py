@@ -154,12 +154,15 @@ _FACTORS = replace(
 
 PRESETS: dict[str, RunConfig] = {
     "ring8": _preset(_VECTORS, "ring8", categorical=8),
+    "ring8-unbalanced": _preset(_VECTORS, "ring8-unbalanced", categorical=8),
     "grid25": _preset(_MANY_MODES, "grid25", categorical=25),
     "gaussians1200": _preset(_VECTORS, "gaussians1200", categorical=10),
     "anisotropic": _PRINCIPAL_AXIS,
     "anisotropic3": _PRINCIPAL_AXES,
     "digits": _preset(_SMALL_IMAGES, "digits", categorical=10),
     "mnist5k": _preset(_IMAGES, "mnist5k", categorical=10),
+    "mnist5k-20codes": _preset(_IMAGES, "mnist5k-20codes", categorical=20, data="mnist5k"),
+    "mnist5k-unbalanced": _preset(_IMAGES, "mnist5k-unbalanced", categorical=10),
     "mnist": _preset(_LONGER_IMAGES, "mnist", categorical=10),
     "sprites": _FACTORS,
     "custom": _preset(_VECTORS, "custom", categorical=10, data="file"),

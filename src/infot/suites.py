@@ -129,6 +129,22 @@ def _uniform_code(config: RunConfig) -> RunConfig:
     return replace(config, latent=LatentConfig(uniform=5, noise=5))
 
 
+def _fixed_prior(config: RunConfig) -> RunConfig:
+    """Hold every batch to equal shares of the codes."""
+    objective = replace(config.objective, relaxation=None)
+    return replace(config, objective=objective, latent=replace(config.latent, prior="fixed"))
+
+
+def _relaxed_prior(config: RunConfig) -> RunConfig:
+    """Let each batch leave the equal shares at a price, from which codes are still drawn."""
+    return replace(config, latent=replace(config.latent, prior="fixed"))
+
+
+def _learned_prior(config: RunConfig) -> RunConfig:
+    """Let the shares from which codes are drawn follow those of the batches."""
+    return replace(config, latent=replace(config.latent, prior="learned"))
+
+
 _PLAIN = tuple(Contestant(method, method) for method in METHODS if method not in CONTINUOUS)
 _PACGAN = tuple(Contestant(f"pacgan{pack}", "nonsaturating", _packed(pack)) for pack in (2, 4))
 _LONGER = (
@@ -195,6 +211,16 @@ SUITES: dict[str, Suite] = {
         Suite("gaussians", ("ring8", "grid25"), (*_PLAIN, *_PACGAN, *_LONGER), seeds=10),
         Suite("mnist5k", ("mnist5k",), (*_PLAIN, _SAME_GENERATOR)),
         Suite("mnist", ("mnist",), (*_PLAIN, _SAME_GENERATOR)),
+        Suite(
+            "balance",
+            ("ring8-unbalanced", "mnist5k-unbalanced", "mnist5k-20codes"),
+            (
+                Contestant("fixed", "structured", _fixed_prior),
+                Contestant("relaxed", "structured", _relaxed_prior),
+                Contestant("learned", "structured", _learned_prior),
+            ),
+            seeds=3,
+        ),
         Suite("disentanglement", ("sprites",), _DISENTANGLERS),
         Suite(
             "stability",

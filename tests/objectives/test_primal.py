@@ -14,6 +14,7 @@ from infot.models.blocks import Categorical, Circle, Normal, Uniform
 from infot.models.deformable import PARAMETER_GAIN, DeformableGenerator, deformation_onsets
 from infot.models.encoders import NoiseEncoder
 from infot.models.latents import LatentSpace
+from infot.models.priors import LearnedPrior
 from infot.objectives.base import Batch
 from infot.objectives.primal import PrimalPlan, _thin, noise_gate, score_charts
 from infot.random import Streams
@@ -97,6 +98,31 @@ def test_the_coder_reads_an_unbalanced_sample_as_it_is():
     relaxed = PrimalPlan(latents, **prices, relaxation=ot.Constant(0.01)).coder(nets, data, Streams(0))
     torch.testing.assert_close(rigid.posterior(data).mean(0), torch.tensor([0.5, 0.5]), atol=1e-3, rtol=0)
     torch.testing.assert_close(relaxed.posterior(data).mean(0), torch.tensor([0.75, 0.25]), atol=1e-3, rtol=0)
+
+
+def test_a_learned_prior_follows_the_batches_and_is_the_prior_of_the_coder():
+    nets, data = of_two_kinds(12, 4)
+    latents = LatentSpace((Categorical(2),), Normal(nets["generator"].noise_dim))
+    nets["prior"] = LearnedPrior(latents.code, rate=0.1, least=0.1)
+    objective = PrimalPlan(
+        latents,
+        cost_scale=32.0,
+        epsilon=ot.Constant(0.01),
+        epsilon_code=ot.Constant(0.1),
+        relaxation=ot.Constant(0.1),
+        tolerance=1e-4,
+    )
+    assert {id(p) for p in objective.parameters_of("model", nets)} == {id(p) for p in nets.parameters()}
+    for _ in range(80):
+        before = nets["prior"].frequencies.clone()
+        _, found = objective.loss("model", nets, Batch(data, 1.0), Streams(0))
+        assert torch.equal(nets["prior"].frequencies, before)
+        objective.follow("model", nets, found)
+    wanted = torch.tensor([0.75, 0.25])
+    torch.testing.assert_close(nets["prior"].frequencies, wanted, atol=2e-3, rtol=0)
+    coder = objective.coder(nets, data, Streams(0))
+    torch.testing.assert_close(coder.log_weights.exp(), nets["prior"].frequencies)
+    torch.testing.assert_close(coder.posterior(data).mean(0), wanted, atol=2e-3, rtol=0)
 
 
 def entropy_of(p: float) -> float:

@@ -199,7 +199,7 @@ class CompareArguments:
     """Run several methods on the same data with several seeds, and write a leaderboard; called again, it goes on."""
 
     suite: Annotated[Positional[str], arg(metavar="SUITE")]
-    """gaussians, mnist5k, mnist, stability, or the name of a preset: all methods on it."""
+    """gaussians, balance, mnist5k, mnist, disentanglement, stability, or the name of a preset: all methods on it."""
     methods: Annotated[str | None, arg(metavar="A[,B...]")] = None
     """Only these rows of the suite, by name or by method."""
     presets: Annotated[str | None, arg(metavar="A[,B...]")] = None
