@@ -208,3 +208,14 @@ def test_a_learned_prior_needs_codes_that_are_listed_and_a_relaxed_plan(
 @pytest.mark.parametrize("preset", ["ring8", "mnist5k", "sprites"])
 def test_a_prior_can_be_learned(preset: str) -> None:
     check_config(changed("latent.prior", "learned", preset))
+
+
+def test_a_learned_cost_needs_a_plan_on_samples_and_halves() -> None:
+    with pytest.raises(ConfigError, match=r"got the method structured with the primal plan"):
+        check_config(changed("objective.cost", "learned", "mnist5k"))
+    learned = changed("objective.cost", "learned")
+    with pytest.raises(ConfigError, match=r"got the method infogan with the sample plan"):
+        check_config(with_method(learned, "infogan"))
+    odd = dataclasses.replace(learned, training=dataclasses.replace(learned.training, batch_size=255))
+    with pytest.raises(ConfigError, match=r"a learned cost halves its batches"):
+        check_config(odd)

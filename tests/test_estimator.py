@@ -16,8 +16,9 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import infot
+from infot import ot
 from infot.cli import main
-from infot.errors import ConfigError, DataError, ProblemError
+from infot.errors import CheckpointError, ConfigError, DataError, ProblemError
 
 SMALL: dict[str, Any] = {
     "model": {"width": 16, "depth": 1},
@@ -268,3 +269,18 @@ def test_parameters_that_cannot_be_run(parameters, message):
 def test_data_that_cannot_be_trained_on(spoil, error, message):
     with pytest.raises(error, match=message):
         small().fit(spoil(groups()[0]))
+
+
+def test_a_ground_cost_of_the_users_own_trains_and_is_asked_for_on_load(tmp_path: Path) -> None:
+    points, labels = groups()
+    cost = ot.Lp(p=1.0)
+    model = small(cost=cost).fit(points)
+    assert adjusted_rand_score(labels, model.predict(points)) > 0.9
+    model.save(tmp_path / "model")
+    with pytest.raises(CheckpointError, match=r"under a ground cost of its maker's own.*cost="):
+        infot.load(tmp_path / "model")
+    again = infot.load(tmp_path / "model", cost=cost)
+    x = again.sample(5)
+    torch.testing.assert_close(again.encode(x).posterior, model.model_.encode(x).posterior)
+    with pytest.raises(ConfigError, match=r"objective\.cost: expected `given` together with a ground cost"):
+        small(config={**SMALL, "objective": {**SMALL["objective"], "cost": "given"}}).fit(points)

@@ -79,7 +79,7 @@ def test_autoencoders_have_ten_normal_codes_and_no_noise(method: str) -> None:
 
 def test_an_unknown_method_is_refused() -> None:
     with pytest.raises(
-        ConfigError, match=r"objective\.method: there is no 'gan'; known: structured, sinkhorn"
+        ConfigError, match=r"objective\.method: there is no 'gan'; known: structured, structured-semidual"
     ):
         with_method(PRESETS["ring8"], "gan")
 

@@ -1,6 +1,6 @@
 """The composition root: from a configuration to objects. The only place where a name picks a class."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
@@ -10,40 +10,46 @@ from torch import Tensor, nn
 from infot import data, ot
 from infot.config import LatentConfig, ModelConfig, ObjectiveConfig, RunConfig
 from infot.data import Dataset
-from infot.errors import CheckpointError, ConfigError
-from infot.methods import AUTOENCODERS, WITH_CRITIC
+from infot.errors import ConfigError
+from infot.methods import AUTOENCODERS, SEMIDUAL, WITH_CRITIC
 from infot.models.blocks import Block, Categorical, Circle, Empty, Normal, Uniform
 from infot.models.charts import Charts
 from infot.models.code_critic import CodeCritic
 from infot.models.code_encoder import CodeEncoder
 from infot.models.convolutional import ConvolutionalGenerator
-from infot.models.critics import Critic, FeatureCritic, RecognitionCritic, Trunk
+from infot.models.critics import Critic, FeatureCritic, RecognitionCritic, Trunk, UnitFeatures
 from infot.models.deformable import DeformableGenerator, deformation_names, deformation_onsets
 from infot.models.encoders import NoiseEncoder
 from infot.models.generators import LinearGenerator, MLPGenerator
 from infot.models.latents import LatentSpace
+from infot.models.potentials import LatentPotential
 from infot.models.priors import LearnedPrior
-from infot.objectives.base import Coder, Objective
+from infot.objectives.amortised import AmortisedPlan
+from infot.objectives.base import Objective
 from infot.objectives.beta_tcvae import BetaTCVAE
 from infot.objectives.beta_vae import BetaVAE
-from infot.objectives.encoder_coder import EncoderCoder
 from infot.objectives.factor_vae import FactorVAE
+from infot.objectives.ground import FixedGround, Ground, LearnedGround
 from infot.objectives.infogan import InfoGAN
 from infot.objectives.infogan_cr import Contrast, InfoGANCR
 from infot.objectives.latent_batch import LatentGrid
+from infot.objectives.learned_cost import LearnedCost
 from infot.objectives.likelihoods import Bernoulli, Gaussian, Likelihood
 from infot.objectives.nonsaturating import NonSaturating
 from infot.objectives.ot_gan import OTGAN
-from infot.objectives.primal import PrimalCoder, PrimalPlan
-from infot.objectives.recognition_coder import RecognitionCoder
-from infot.objectives.sample_coder import SampleCoder
+from infot.objectives.plan_problems import PlanProblems
+from infot.objectives.plan_settings import PlanSettings
+from infot.objectives.primal import PrimalPlan
+from infot.objectives.semidual import SemidualPlan
 from infot.objectives.sinkhorn_gan import SinkhornGAN
-from infot.objectives.structured import PlanSettings, SamplePlan
+from infot.objectives.structured import SamplePlan
 from infot.objectives.turns import Turns
 from infot.objectives.wasserstein import WassersteinGP
 
-__all__ = ["build_coder", "build_dataset", "build_latents", "build_nets", "build_objective"]
+__all__ = ["build_dataset", "build_latents", "build_nets", "build_objective"]
 
+_SQUARED = ot.SquaredEuclidean()
+MEASURED = 2048  # data from which the mean of a cost without a closed form is measured
 _DEFAULT_NOISE = 2
 _RESIDUAL = 0.1  # standard deviation of data about what autoencoders reconstruct, as a share of their spread
 
@@ -127,10 +133,17 @@ def build_nets(config: RunConfig, shape: tuple[int, ...], points: Tensor | None 
         nets["prior"] = LearnedPrior(
             latents.code, rate=config.latent.prior_rate, least=config.latent.prior_least
         )
-    if config.objective.method in AUTOENCODERS:
+    if config.objective.method in (*AUTOENCODERS, "structured-amortised"):
         nets["encoder"] = CodeEncoder(_trunk(config, shape, points), code_dim=latents.code_dim)
     if config.objective.method in WITH_CRITIC:
         nets["critic"] = _critic(config, latents, shape, points)
+    if config.objective.method in SEMIDUAL:
+        trunk, unit = _trunk(config, shape, points), 1.0 if points is None else mean_cost(points)
+        nets["potential"] = LatentPotential(trunk, code_dim=latents.code_dim, unit=unit)
+    if config.objective.cost == "learned":
+        nets["critic"] = UnitFeatures(
+            FeatureCritic(_trunk(config, shape, points), features=config.critic.features)
+        )
     if config.objective.method == "factor-vae":
         nets["critic"] = CodeCritic(latents.code_dim)
     if config.objective.method == "infogan-cr":
@@ -205,20 +218,51 @@ def _generator(
             return generator
 
 
-def build_objective(config: RunConfig, dataset: Dataset) -> Objective:
-    """Make the objective, with its prices in units of cost."""
+def build_objective(config: RunConfig, dataset: Dataset, cost: ot.Cost | None = None) -> Objective:
+    """Make the objective, with its prices in units of cost.
+
+    Args:
+        config: The configuration.
+        dataset: What is trained on.
+        cost: The ground cost between flattened points where the configuration says that it is given.
+
+    Raises:
+        ConfigError: If the configuration asks for a cost that is not given, or for none that is.
+    """
+    if (config.objective.cost == "given") != (cost is not None):
+        raise ConfigError(
+            "objective.cost: expected `given` together with a ground cost of your own, in Python: "
+            f"InformativeGAN(cost=...); got {config.objective.cost} with cost={cost}"
+        )
     wanted = config.objective
     latents = build_latents(config, dataset.shape)
     if wanted.method in WITH_CRITIC:
         return _adversarial(config, latents)
     if wanted.method in AUTOENCODERS:
         return _autoencoder(config, latents, dataset)
-    scale = 1.0 if wanted.absolute_epsilon else mean_cost(dataset.training_sample())
+    ground = FixedGround() if cost is None else FixedGround(cost)
+    scale = 1.0 if wanted.absolute_epsilon else mean_cost(dataset.training_sample(), ground.cost)
     if wanted.plan == "primal":
         return _primal_plan(config, latents, scale, dataset.shape)
-    grid = LatentGrid(latents, wanted.noise_per_code, wanted.codes_per_batch, ordered=config.latent.ordered)
-    plain = wanted.method == "sinkhorn"
-    settings = PlanSettings(
+    if wanted.cost == "learned":
+        settings = _plan_settings(wanted, 1.0)  # a learned cost has a scale of its own
+        objective = _on_samples(config, latents, settings, LearnedGround())
+        critic = config.critic
+        return LearnedCost(
+            objective,
+            latents,
+            epsilon=wanted.epsilon[0],
+            tolerance=wanted.tolerance,
+            max_steps=wanted.max_solver_steps,
+            every=critic.generator_steps,
+            rate=critic.rate,
+        )
+    return _on_samples(config, latents, _plan_settings(wanted, scale), ground)
+
+
+def _plan_settings(wanted: ObjectiveConfig, scale: float) -> PlanSettings:
+    plain = wanted.method in ("sinkhorn", "semidual")
+    return PlanSettings(
         epsilon=_geometric(wanted.epsilon, wanted.anneal, scale),
         epsilon_code_ratio=ot.Constant(1.0)
         if plain
@@ -228,7 +272,19 @@ def build_objective(config: RunConfig, dataset: Dataset) -> Objective:
         tolerance=wanted.tolerance,
         max_steps=wanted.max_solver_steps,
     )
-    return SamplePlan(grid, settings)
+
+
+def _on_samples(config: RunConfig, latents: LatentSpace, settings: PlanSettings, ground: Ground) -> Objective:
+    wanted = config.objective
+    grid = LatentGrid(latents, wanted.noise_per_code, wanted.codes_per_batch, ordered=config.latent.ordered)
+    problems = PlanProblems(grid, settings, ground)
+    match wanted.method:
+        case "structured-semidual" | "semidual":
+            return SemidualPlan(problems, ascents=config.critic.steps, rate=config.critic.rate)
+        case "structured-amortised":
+            return AmortisedPlan(problems)
+        case _:
+            return SamplePlan(problems)
 
 
 def _adversarial(config: RunConfig, latents: LatentSpace) -> Objective:
@@ -319,36 +375,10 @@ def _geometric(ends: tuple[float, float], window: tuple[float, float], scale: fl
     return ot.Geometric(ends[0] * scale, ends[1] * scale, *window)
 
 
-def mean_cost(points: Tensor) -> float:
-    """Return the mean of ``|x - x'|²`` over independent pairs of data: twice the sum of the variances."""
-    return float(2 * points.flatten(1).double().var(dim=0, correction=0).sum())
-
-
-def build_coder(
-    config: RunConfig, latents: LatentSpace, nets: nn.ModuleDict, tensors: Mapping[str, Tensor]
-) -> Coder:
-    """Rebuild, without data, the coder whose ``state_dict()`` was ``tensors``.
-
-    Raises:
-        CheckpointError: If the tensors are those of another coder.
-    """
-    try:
-        if config.objective.method in ("infogan", "infogan-cr"):
-            return RecognitionCoder(
-                nets["critic"], code_values=tensors["code_values"], categorical=tensors["categorical"]
-            )
-        if config.objective.method in AUTOENCODERS:
-            return EncoderCoder(nets["encoder"], code_dim=tensors["code_values"].shape[1])
-        if config.objective.plan == "sample":
-            return SampleCoder(**tensors)
-        coder = PrimalCoder(
-            nets["generator"],
-            nets["encoder"],
-            charts=Charts.of(latents.code),
-            prices=torch.ones_like(tensors["prices"]),
-            epsilon_code=1.0,
-        )
-        coder.load_state_dict(dict(tensors))
-        return coder
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise CheckpointError(f"the model's coder does not fit its configuration: {error}") from error
+def mean_cost(points: Tensor, cost: ot.Cost = _SQUARED) -> float:
+    """Return the mean cost of independent pairs of data; of ``|x - x'|²`` it is twice the sum of the variances."""
+    flat = points.flatten(1)
+    if cost == _SQUARED:
+        return float(2 * flat.double().var(dim=0, correction=0).sum())
+    left, right = flat[:MEASURED].split(MEASURED // 2 if len(flat) > MEASURED else (len(flat) + 1) // 2)
+    return float(cost(left, right).double().mean())

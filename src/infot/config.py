@@ -96,7 +96,10 @@ class ObjectiveConfig:
 
     method: Literal[
         "structured",
+        "structured-semidual",
+        "structured-amortised",
         "sinkhorn",
+        "semidual",
         "nonsaturating",
         "wgan-gp",
         "infogan",
@@ -107,11 +110,16 @@ class ObjectiveConfig:
         "factor-vae",
         "beta-tcvae",
     ] = "structured"
-    """structured: the informative OT GAN. For comparison: sinkhorn (the plain Sinkhorn divergence), nonsaturating (GAN,
+    """structured: the informative OT GAN, its plan held as `plan` says; structured-semidual: by a potential network;
+    structured-amortised: by a cost that an encoder of the code bends. For comparison: sinkhorn (the plain Sinkhorn
+    divergence), semidual (regularised OT GAN: the same divergence by a potential network), nonsaturating (GAN,
     PacGAN with critic.pack), wgan-gp, infogan, sinkhorn-gan and ot-gan (transport under a learned cost); with
     continuous codes of their own infogan-cr, beta-vae, factor-vae, beta-tcvae."""
     plan: Literal["sample", "primal"] = "sample"
     """How the transport plan is held: on samples (vectors, tables) or by an encoder (images)."""
+    cost: Literal["pixel", "learned", "given"] = "pixel"
+    """Ground cost of plans on samples: squared distance of the data themselves, or of features that a critic learns;
+    given: one of the user's own, in Python (`InformativeGAN(cost=...)`)."""
     epsilon: tuple[float, float] = (0.1, 0.001)
     """Price of a nat of information through the noise, at the start and at the end of the annealing."""
     epsilon_code_ratio: tuple[float, float] = (0.1, 0.1)
@@ -151,14 +159,14 @@ class ObjectiveConfig:
 
 @dataclass(frozen=True)
 class CriticConfig:
-    """The critic of the methods that train one."""
+    """The critic of the methods that train one, or of a learned cost; the potential network of the semi-dual ones."""
 
     steps: int = 1
-    """Updates of the critic before an update of the generator."""
+    """Updates of the critic, or of the potential, before an update of the generator."""
     generator_steps: int = 1
     """Updates of the generator for each visit of the critic."""
     rate: float = 1.0
-    """Learning rate of the critic relative to the generator's."""
+    """Learning rate of the critic, or of the potential, relative to the generator's."""
     pack: int = 1
     """Data that the critic judges together (nonsaturating); more than 1 is PacGAN."""
     gradient_penalty: float = 10.0
@@ -166,7 +174,7 @@ class CriticConfig:
     code_weight: tuple[float, float] = (1.0, 1.0)
     """Weight of a nat of information on the categorical and on the continuous code (infogan)."""
     features: int = 64
-    """Features between which the learned cost is measured (sinkhorn-gan, ot-gan)."""
+    """Features between which the learned cost is measured (sinkhorn-gan, ot-gan, objective.cost learned)."""
     clip: float = 0.01
     """Largest size of a weight of the critic (sinkhorn-gan)."""
     contrast: float = 2.0

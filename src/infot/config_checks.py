@@ -13,7 +13,7 @@ from infot.config import (
     TrainingConfig,
 )
 from infot.errors import ConfigError
-from infot.methods import AUTOENCODERS, HOLD_PLANS
+from infot.methods import AUTOENCODERS, HOLD_PLANS, INFORMATIVE
 
 __all__ = ["PATH_DATA", "check_config", "check_config_with_data"]
 
@@ -110,7 +110,7 @@ def _latent(latent: LatentConfig, objective: ObjectiveConfig) -> Iterator[str]:
         yield "latent: the code is empty; give one, for instance --latent.categorical 10"
     if latent.ordered and len(latent.categorical) + latent.circle + latent.uniform + latent.normal < 2:
         yield "latent.ordered: there is nothing to order; expected at least two code blocks, or --latent.no-ordered"
-    if latent.ordered and objective.method != "structured":
+    if latent.ordered and objective.method not in INFORMATIVE:
         yield (
             f"latent.ordered: the method {objective.method} puts no price on information; use --objective.method "
             "structured"
@@ -197,6 +197,11 @@ def _objective(objective: ObjectiveConfig) -> Iterator[str]:
         )
     if objective.plan == "primal" and objective.method != "structured":
         yield f"objective.plan: the method {objective.method} knows no primal plan; use --objective.plan sample"
+    if objective.cost != "pixel" and (objective.method not in HOLD_PLANS or objective.plan != "sample"):
+        yield (
+            f"objective.cost: only plans on samples take a {objective.cost} cost, got the method {objective.method} "
+            f"with the {objective.plan} plan; use --objective.cost pixel"
+        )
     if not 0 <= objective.beta < math.inf:
         yield f"objective.beta: expected 0 or more, got {objective.beta}"
     windows = ["anneal", "loosen", "self_structure"] + ["code_anneal"] * (objective.code_anneal is not None)
@@ -236,8 +241,9 @@ def _critic(config: RunConfig) -> Iterator[str]:
     method, batch = config.objective.method, config.training.batch_size
     if critic.pack > 1 and method != "nonsaturating":
         yield f"critic.pack: the method {method} judges data one by one; use --critic.pack 1"
-    if method == "ot-gan" and batch % 2:
-        yield f"training.batch_size: ot-gan halves its batches, so expected an even number, got {batch}"
+    if (method == "ot-gan" or config.objective.cost == "learned") and batch % 2:
+        what = method if method == "ot-gan" else "a learned cost"
+        yield f"training.batch_size: {what} halves its batches, so expected an even number, got {batch}"
     if critic.pack >= 1 and batch % critic.pack:
         yield f"critic.pack: expected a divisor of training.batch_size ({batch}), got {critic.pack}"
 

@@ -48,6 +48,8 @@ class InformativeGAN(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerM
         steps: Number of generator updates.
         batch_size: Data points in a batch; left out, the preset's, or all data where they are fewer.
         learning_rate: Adam's learning rate at the start.
+        cost: Ground cost between flattened data in the model's units, any :class:`infot.ot.Cost`; left out, the
+            squared distance. A saved model does not hold it: ``infot.load(folder, cost=...)``.
         device: ``"cpu"``, ``"cuda"``, ``"mps"`` or ``"auto"`` (cuda where there is one).
         config: Any other field of the configuration, as in a configuration file: nested by section, for instance
             ``{"objective": {"noise_per_code": 16}}``; ``{"preset": NAME}`` starts from other settings.
@@ -77,7 +79,7 @@ class InformativeGAN(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerM
     config_: RunConfig
     n_features_in_: int
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # scikit-learn's convention: every setting is a parameter
         self,
         code: int | Block | Sequence[Block] = 10,
         *,
@@ -86,6 +88,7 @@ class InformativeGAN(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerM
         steps: int | None = None,
         batch_size: int | None = None,
         learning_rate: float | None = None,
+        cost: ot.Cost | None = None,
         device: str | None = None,
         config: Mapping[str, Any] | None = None,
         random_state: int | np.random.RandomState | None = None,
@@ -97,6 +100,7 @@ class InformativeGAN(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerM
         self.steps = steps
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.cost = cost
         self.device = device
         self.config = config
         self.random_state = random_state
@@ -120,7 +124,7 @@ class InformativeGAN(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerM
         config = self._resolved(points)
         dataset = array_dataset(points, standardise=config.data.standardise, feature_names=names)
         _check_count(len(points), build_latents(config, dataset.shape).n_codes)
-        session = session_on(dataset, config)
+        session = session_on(dataset, config, self.cost)
         session.fit(self._callbacks(session))
         self._forget()
         self.config_, self.model_ = config, trained_model(session)
@@ -232,7 +236,11 @@ class InformativeGAN(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerM
         """Return the parameters as fields of the configuration."""
         ratio = self.epsilon_code_ratio
         ends = (ratio, ratio) if isinstance(ratio, float | int) else ratio
-        objective = {"method": self.method, "epsilon_code_ratio": ends}
+        objective = {
+            "method": self.method,
+            "epsilon_code_ratio": ends,
+            "cost": None if self.cost is None else "given",
+        }
         training = {
             "steps": self.steps,
             "batch_size": self.batch_size,

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from infot import ot
 from infot.atomic import disk_errors, write_text
-from infot.build import build_coder, build_latents, build_nets
+from infot.build import build_latents, build_nets
+from infot.build_coder import build_coder
 from infot.code_vector import code_vector
 from infot.config import RunConfig
 from infot.config_file import config_from_plain, config_to_plain
@@ -173,9 +174,17 @@ class TrainedModel:
         """
         return self._in_chunks(self._coder().posterior, self._checked(x))
 
-    def encode(self, x: Tensor) -> Encoding:
-        """Return the code of each datum and its posterior; ``x`` as in :meth:`posterior`."""
-        coder, parts = self._coder(), self._checked(x).split(CHUNK)
+    def encode(self, x: Tensor, route: str | None = None) -> Encoding:
+        """Return the code of each datum and its posterior.
+
+        Args:
+            x: As in :meth:`posterior`.
+            route: ``"plan"`` or ``"encoder"`` where a model has both; left out, that of :attr:`route`.
+
+        Raises:
+            ConfigError: If the model has no such route.
+        """
+        coder, parts = self._coder_by(route), self._checked(x).split(CHUNK)
         with torch.no_grad():
             found = [coder.read(part.to(self.device)) for part in parts]
         posterior, mean = (torch.cat(pieces).cpu() for pieces in zip(*found, strict=True))
@@ -255,15 +264,18 @@ class TrainedModel:
                 shutil.rmtree(old, ignore_errors=True)
 
     @classmethod
-    def load(cls, folder: Path | str, device: torch.device | str = "cpu") -> "TrainedModel":
+    def load(
+        cls, folder: Path | str, device: torch.device | str = "cpu", cost: ot.Cost | None = None
+    ) -> "TrainedModel":
         """Read a model; weights only, checked against their digest, never unpickled.
 
         Args:
             folder: The model's folder, or the run folder that holds it as ``model``.
             device: Where the networks go.
+            cost: The ground cost of a model that was trained with one of the user's own.
 
         Raises:
-            CheckpointError: If there is no model, or it is damaged or made by something else.
+            CheckpointError: If there is no model, it is damaged or made by something else, or its cost is missing.
         """
         path = _model_folder(Path(folder))
         stored = read_tensors(
@@ -281,7 +293,7 @@ class TrainedModel:
         nets.requires_grad_(False).eval()
         parts = _group("coder", stored.tensors)
         latents = learned_latents(build_latents(config, data.shape), nets)
-        coder = build_coder(config, latents, nets, parts).eval() if parts else None
+        coder = build_coder(config, latents, nets, parts, cost).eval() if parts else None
         return cls(config, latents, nets, coder, data, steps).to(device)
 
     def _coder(self) -> Coder:
@@ -290,6 +302,17 @@ class TrainedModel:
                 f"a model of the method {self.config.objective.method} cannot read codes of data"
             )
         return self.coder
+
+    def _coder_by(self, route: str | None) -> Coder:
+        coder = self._coder()
+        if route is None:
+            return coder
+        if route not in coder.routes:
+            known = " or ".join(coder.routes)
+            raise ConfigError(
+                f"--route {route}: this model reads codes by {coder.route}: use --route {known}"
+            )
+        return coder.routes[route]
 
     def _plan_coder(self) -> PlanCoder:
         coder = self._coder()
@@ -341,9 +364,9 @@ class TrainedModel:
         }
 
 
-def load(folder: Path | str, device: torch.device | str = "cpu") -> TrainedModel:
+def load(folder: Path | str, device: torch.device | str = "cpu", cost: ot.Cost | None = None) -> TrainedModel:
     """Read a trained model; see :meth:`TrainedModel.load`."""
-    return TrainedModel.load(folder, device)
+    return TrainedModel.load(folder, device, cost)
 
 
 def _model_folder(folder: Path) -> Path:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from infot import ot
 from infot.build import build_dataset, build_latents, build_nets, build_objective
 from infot.config import RunConfig
 from infot.config_checks import check_config, check_config_with_data
@@ -67,12 +68,13 @@ def build_session(config: RunConfig) -> Session:
     return session_on(build_dataset(config), config)
 
 
-def session_on(dataset: Dataset, config: RunConfig) -> Session:
+def session_on(dataset: Dataset, config: RunConfig, cost: ot.Cost | None = None) -> Session:
     """Build networks, objective and state as they are before the first step.
 
     Args:
         dataset: The data, wherever it came from.
         config: The configuration; what it says of the data is not read.
+        cost: Ground cost of the user's own, where ``objective.cost`` is ``given``.
 
     Raises:
         ConfigError: If the configuration cannot be run, or not with this data.
@@ -85,7 +87,7 @@ def session_on(dataset: Dataset, config: RunConfig) -> Session:
     ):  # initial weights come from torch's own generator: seed it, and put it back
         torch.manual_seed(config.seed)
         nets = build_nets(config, dataset.shape, dataset.training_sample()).to(device)
-    objective = build_objective(config, dataset)
+    objective = build_objective(config, dataset, cost)
     training = config.training
     state = TrainState.create(
         nets,

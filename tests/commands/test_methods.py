@@ -5,14 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from infot.methods import AUTOENCODERS, CONTINUOUS, METHODS
+from infot.errors import ConfigError
+from infot.methods import AUTOENCODERS, CONTINUOUS, HOLD_PLANS, METHODS
 from infot.model import load
 
 from .conftest import Invoke
 
 SMALL = ["--training.batch-size", 32, "--steps", 3, "--model.width", 8, "--device", "cpu"]
-NAMES_CLASSES = ("structured", "sinkhorn", "infogan")  # a code that can be held against labels
+NAMES_CLASSES = (*HOLD_PLANS, "infogan")  # a code that can be held against labels
 READS_CODES = (*NAMES_CLASSES, *CONTINUOUS)
 
 OTHERS = [name for name in METHODS if name != "structured"]
@@ -24,7 +26,7 @@ def results(run: Path, method: str) -> dict[str, object]:
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     assert np.isfinite(last["loss"])
     metrics = json.loads((run / "evaluation.json").read_text())["metrics"]
-    assert ("plan_information" in metrics) == (method == "sinkhorn")
+    assert ("plan_information" in metrics) == (method in HOLD_PLANS)
     return metrics
 
 
@@ -75,6 +77,30 @@ def test_a_reloaded_encoder_reads_the_same_codes(tmp_path: Path, infot: Invoke, 
     assert all((a == b).all() for a, b in zip(found, again, strict=True))
     assert model.route == "the encoder" and not model.holds_plan
     assert "| noise | none |" in (run / "model" / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("method", "cost"),
+    [("structured-semidual", "pixel"), ("structured-amortised", "learned"), ("sinkhorn", "learned")],
+)
+def test_a_reloaded_plan_reads_the_same_codes_by_each_of_its_routes(
+    tmp_path: Path, infot: Invoke, points: Path, method: str, cost: str
+) -> None:
+    run = tmp_path / "run"
+    options = ["--objective.cost", cost, "--latent.categorical", 3, "--data", points]
+    assert infot("train", "custom", "--method", method, *SMALL, *options, "--run", run) == 0
+    model = load(run)
+    assert model.holds_plan
+    x = model.sample(5)
+    routes = ("plan", "encoder") if method == "structured-amortised" else ("plan",)
+    for route in routes:
+        found, again = model.encode(x, route), load(run).encode(x, route)
+        assert found.mean.shape == (5, 3)
+        assert all((a == b).all() for a, b in zip(found, again, strict=True))
+    for route in {"plan", "encoder"} - set(routes):
+        with pytest.raises(ConfigError, match=rf"--route {route}: this model reads codes by the plan"):
+            model.encode(x, route)
+    torch.testing.assert_close(model.partners(x, 10_000).mass.sum(1), torch.ones(5))
 
 
 def test_an_autoencoder_takes_no_other_latent_and_no_deformable_generator(

@@ -132,11 +132,20 @@ def test_training_on_images_rendered_as_they_are_asked_for_goes_on_bit_for_bit(
     assert [name for name in a if not torch.equal(a[name], b[name])] == []
 
 
-@pytest.mark.parametrize("method", ["infogan", "ot-gan"])
+@pytest.mark.parametrize(
+    ("method", "cost"),
+    [
+        ("infogan", "pixel"),
+        ("ot-gan", "pixel"),
+        ("structured-semidual", "learned"),
+        ("structured-amortised", "pixel"),
+    ],
+)
 def test_players_take_up_their_turns_where_they_stopped(
-    tmp_path: Path, infot: Invoke, points: Path, method: str
+    tmp_path: Path, infot: Invoke, points: Path, method: str, cost: str
 ) -> None:
     config = dataclasses.replace(with_method(small_config(points), method), seed=4)
+    config = dataclasses.replace(config, objective=dataclasses.replace(config.objective, cost=cost))
     training = dataclasses.replace(config.training, batch_size=32, steps=7, schedule_steps=7)
     for name, steps in (("whole", 7), ("part", 4)):
         folder = RunFolder(tmp_path / name)

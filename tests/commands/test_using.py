@@ -117,7 +117,11 @@ def test_a_saved_model_works_in_a_fresh_process_without_data_or_run(
         (["--data", "/absent", "--out", "x.csv"], 3, "/absent"),
         (["--data", "{images}", "--out", "x.csv"], 3, "expected examples of shape (2,)"),
         (["--data", "{points}", "--out", "x.txt"], 2, "ends in .npz or .csv"),
-        (["--data", "{points}", "--out", "x.csv", "--route", "encoder"], 2, "this model has no encoder"),
+        (
+            ["--data", "{points}", "--out", "x.csv", "--route", "encoder"],
+            2,
+            "this model reads codes by the plan: use --route plan",
+        ),
     ],
 )
 def test_what_cannot_be_encoded(

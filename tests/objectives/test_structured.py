@@ -11,7 +11,9 @@ from infot.models.latents import LatentSpace
 from infot.models.priors import LearnedPrior
 from infot.objectives.base import Batch
 from infot.objectives.latent_batch import LatentGrid
-from infot.objectives.structured import PlanSettings, SamplePlan
+from infot.objectives.plan_problems import PlanProblems
+from infot.objectives.plan_settings import PlanSettings
+from infot.objectives.structured import SamplePlan
 from infot.random import Streams
 
 LOGGED = {
@@ -50,7 +52,7 @@ def test_loss_is_pure_and_logs_what_the_contract_names(relaxation):
     torch.manual_seed(0)
     nets = nets_of(MLPGenerator(4, 2, (2,), width=8, depth=1, noise_gain=0.1))
     before = {name: value.clone() for name, value in nets.state_dict().items()}
-    objective = SamplePlan(categorical(), settings(relaxation=relaxation))
+    objective = SamplePlan(PlanProblems(categorical(), settings(relaxation=relaxation)))
     batch = Batch(torch.randn(20, 2), 0.5)
     loss, info = objective.loss("generator", nets, batch, Streams(0))
     again, _ = objective.loss("generator", nets, batch, Streams(0))
@@ -67,7 +69,7 @@ def test_gradient_is_that_of_the_two_values_by_finite_differences():
     torch.manual_seed(1)
     nets = nets_of(LinearGenerator(3, 2, (2,))).double()
     grid, streams = categorical(3, 5), Streams(5)
-    objective = SamplePlan(grid, settings(share=0.5, tolerance=1e-9))
+    objective = SamplePlan(PlanProblems(grid, settings(share=0.5, tolerance=1e-9)))
     data = torch.randn(12, 2, dtype=torch.float64)
     latents, own = grid.draw(streams("latent")), grid.latents.sample(12, streams("latent"))
     code, noise = (part.double() for part in latents.latent)
@@ -108,7 +110,7 @@ def test_the_law_of_the_data_is_stationary_when_the_self_term_has_the_full_struc
         generator.map.weight.copy_(torch.tensor([[2.0, 0.0], [0.0, 1.0]]))
         generator.map.bias.zero_()
     streams, scale = Streams(0), torch.tensor([2.0, 1.0])
-    objective, found = SamplePlan(grid, settings(share=1.0)), []
+    objective, found = SamplePlan(PlanProblems(grid, settings(share=1.0))), []
     for _ in range(200):
         data = torch.randn(24, 2, generator=streams("data")) * scale
         loss, _ = objective.loss("generator", nets_of(generator), Batch(data, 0.0), streams)
@@ -124,7 +126,7 @@ def test_ratio_one_is_the_plain_sinkhorn_plan():
         ot.Constant(0.5), ot.Constant(1.0), ot.Linear(0.0, 1.0), None, tolerance=1e-6, max_steps=2000
     )
     grid = categorical()
-    objective = SamplePlan(grid, plain)
+    objective = SamplePlan(PlanProblems(grid, plain))
     torch.manual_seed(0)
     nets = nets_of(MLPGenerator(4, 2, (2,), width=8, depth=1, noise_gain=0.1))
     data = torch.randn(20, 2)
@@ -140,17 +142,15 @@ def test_codes_become_the_modes_of_four_gaussians():
     streams = Streams(0)
     centres = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
     nets = nets_of(MLPGenerator(4, 2, (2,), width=32, depth=2, noise_gain=0.1, spread=0.7))
-    objective = SamplePlan(
-        categorical(4, 16),
-        PlanSettings(
-            epsilon=ot.Geometric(0.2, 0.01),
-            epsilon_code_ratio=ot.Constant(0.1),
-            self_structure=ot.Linear(0.0, 1.0, 0.3, 0.6),
-            relaxation=ot.Geometric(0.5, 0.01),
-            tolerance=2e-2,
-            max_steps=200,
-        ),
+    prices = PlanSettings(
+        epsilon=ot.Geometric(0.2, 0.01),
+        epsilon_code_ratio=ot.Constant(0.1),
+        self_structure=ot.Linear(0.0, 1.0, 0.3, 0.6),
+        relaxation=ot.Geometric(0.5, 0.01),
+        tolerance=2e-2,
+        max_steps=200,
     )
+    objective = SamplePlan(PlanProblems(categorical(4, 16), prices))
     optimiser = torch.optim.Adam(nets.parameters(), lr=5e-3, betas=(0.5, 0.99))
     for step in range(200):
         modes = torch.randint(4, (64,), generator=streams("data"))
@@ -176,7 +176,7 @@ def with_prior(nets: nn.ModuleDict, n: int, *, rate: float = 0.05) -> nn.ModuleD
 def test_a_learned_prior_follows_what_the_loss_found_and_the_loss_leaves_it_alone():
     torch.manual_seed(0)
     nets = with_prior(nets_of(MLPGenerator(4, 2, (2,), width=8, depth=1, noise_gain=0.1)), 4, rate=0.5)
-    objective = SamplePlan(categorical(), settings(relaxation=0.05))
+    objective = SamplePlan(PlanProblems(categorical(), settings(relaxation=0.05)))
     loss, found = objective.loss("generator", nets, Batch(torch.randn(20, 2) + 2, 0.5), Streams(0))
     assert set(found) == LOGGED | {"code_frequencies"} and loss.isfinite()
     torch.testing.assert_close(nets["prior"].frequencies, torch.full((4,), 0.25))
@@ -192,17 +192,15 @@ def test_a_learned_prior_finds_the_weights_of_four_gaussians():
     streams, weights = Streams(0), torch.tensor([0.1, 0.2, 0.3, 0.4])
     centres = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
     nets = with_prior(nets_of(MLPGenerator(4, 2, (2,), width=32, depth=2, noise_gain=0.1, spread=0.7)), 4)
-    objective = SamplePlan(
-        categorical(4, 12),
-        PlanSettings(
-            epsilon=ot.Geometric(0.2, 0.01),
-            epsilon_code_ratio=ot.Constant(0.1),
-            self_structure=ot.Linear(0.0, 1.0, 0.3, 0.6),
-            relaxation=ot.Geometric(0.5, 0.01),
-            tolerance=2e-2,
-            max_steps=200,
-        ),
+    prices = PlanSettings(
+        epsilon=ot.Geometric(0.2, 0.01),
+        epsilon_code_ratio=ot.Constant(0.1),
+        self_structure=ot.Linear(0.0, 1.0, 0.3, 0.6),
+        relaxation=ot.Geometric(0.5, 0.01),
+        tolerance=2e-2,
+        max_steps=200,
     )
+    objective = SamplePlan(PlanProblems(categorical(4, 12), prices))
     optimiser = torch.optim.Adam(nets.parameters(), lr=5e-3, betas=(0.5, 0.99))
     for step in range(250):
         modes = torch.multinomial(weights, 64, replacement=True, generator=streams("data"))

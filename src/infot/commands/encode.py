@@ -8,7 +8,6 @@ from infot.commands.arguments import EncodeArguments
 from infot.commands.examples import examples_for
 from infot.commands.messages import say
 from infot.commands.outputs import check_suffix, write_arrays, write_rows
-from infot.errors import ConfigError
 from infot.model import Encoding, TrainedModel
 
 __all__ = ["run"]
@@ -18,10 +17,9 @@ def run(arguments: EncodeArguments) -> int:
     """Read the codes of the user's data and write them, in the data's order."""
     check_suffix(arguments.out, (".npz", ".csv"))
     model = TrainedModel.load(arguments.run)
-    _check_route(model, arguments.route)
     examples = examples_for(model, arguments.data)
     points, names = examples.points, examples.names
-    found = model.encode(points)
+    found = model.encode(points, arguments.route)
     if arguments.out.suffix == ".npz":
         arrays = {name: value.numpy() for name, value in found._asdict().items()}
         write_arrays(arguments.out, arrays | {"names": np.array(names)})
@@ -43,11 +41,3 @@ def _table(
         codes = found.code.unsqueeze(1).tolist()
     rows = zip(names, codes, values.tolist(), strict=True)
     return ["name", *header], ([name, *code, *map("{:.6g}".format, row)] for name, code, row in rows)
-
-
-def _check_route(model: TrainedModel, route: str | None) -> None:
-    held_by_encoder = "encoder" in model.nets
-    if route == "encoder" and not held_by_encoder:
-        raise ConfigError(
-            "--route encoder: this model has no encoder, its plan is held on samples: use --route plan"
-        )

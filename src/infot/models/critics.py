@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from infot.errors import ConfigError
 from infot.nn.mlp import MLP
 
-__all__ = ["Critic", "FeatureCritic", "Judgement", "RecognitionCritic", "Trunk"]
+__all__ = ["Critic", "FeatureCritic", "Judgement", "RecognitionCritic", "Trunk", "UnitFeatures"]
 
 COARSE_SIDE = 8  # pixels a side down to which convolutions halve an image
 RECOGNITION_UNITS = 128  # hidden units of the recognition network, as in InfoGAN's MNIST experiment
@@ -121,6 +121,22 @@ class FeatureCritic(nn.Module):
     def forward(self, x: Tensor) -> Float[Tensor, "n features"]:
         """Return the features of data ``x``, shape ``(n, *shape)``."""
         return self.head(self.trunk(x))
+
+
+class UnitFeatures(nn.Module):
+    """Features on the unit sphere, so that a cost between them cannot grow by their length.
+
+    Args:
+        critic: Gives the features.
+    """
+
+    def __init__(self, critic: FeatureCritic) -> None:
+        super().__init__()
+        self.critic = critic
+
+    def forward(self, x: Tensor) -> Float[Tensor, "n features"]:
+        """Return the features of data ``x``, shape ``(n, *shape)``, each of length 1."""
+        return nn.functional.normalize(self.critic(x), dim=1)
 
 
 class Judgement(NamedTuple):

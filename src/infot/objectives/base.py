@@ -76,6 +76,11 @@ class Coder(nn.Module, ABC):
             Probabilities over the code values; rows sum to 1.
         """
 
+    @property
+    def routes(self) -> Mapping[str, "Coder"]:
+        """The coders to choose among, by what holds them: ``"plan"``, ``"encoder"``; one of them is this one."""
+        return {"encoder": self}
+
     def read(self, x: Tensor) -> "Reading":
         """Return the posterior and the conditional mean of the code, which for continuous codes is the code itself."""
         posterior = self.posterior(x)
@@ -86,6 +91,11 @@ class PlanCoder(Coder):
     """Reads codes off a transport plan, which also couples data with generated points."""
 
     route = "the plan"
+
+    @property
+    def routes(self) -> Mapping[str, Coder]:
+        """See :attr:`Coder.routes`."""
+        return {"plan": self}
 
     @abstractmethod
     def partners(self, x: Tensor, count: int) -> Partners:

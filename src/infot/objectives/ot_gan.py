@@ -8,6 +8,7 @@ from infot import ot
 from infot.models.latents import LatentSpace
 from infot.objectives.adversarial import Adversarial
 from infot.objectives.base import Batch
+from infot.objectives.batch_energy import batch_energy
 from infot.objectives.turns import Turns
 from infot.random import Streams
 
@@ -54,24 +55,20 @@ class OTGAN(Adversarial):
         """Return the energy distance of the two halves of the batch to as many samples, turned for the critic."""
         data = batch.data
         _, made = self.draw(player, nets, data, streams)
-        x, other_x = nets["critic"](made).chunk(2)
-        y, other_y = nets["critic"](data).chunk(2)
-        pairs = [(x, y), (x, other_y), (other_x, y), (other_x, other_y), (x, other_x), (y, other_y)]
-        costs = torch.stack([self.cost(left, right) for left, right in pairs])
         epsilon = self.epsilon(batch.progress)
-        plan = ot.solve(
-            ot.OTProblem(cost=costs.detach(), regulariser=ot.Entropic(epsilon)),
+        distance, transport, plan = batch_energy(
+            nets["critic"](made),
+            nets["critic"](data),
+            cost=self.cost,
+            epsilon=epsilon,
             tolerance=self.tolerance,
             max_steps=self.max_steps,
-            on_failure="return",  # the reached error is logged with every step
         )
-        transport = (plan.matrix() * costs).sum((1, 2))
-        distance = transport[:4].sum() / 2 - transport[4:].sum()
         loss = distance if player == "generator" else -distance
         info = {
             "loss": loss,
             f"{player}_loss": loss,
-            "transport_cost": transport[:4].mean(),
+            "transport_cost": transport,
             "marginal_error": plan.marginal_error.max(),
             "solver_steps": plan.n_steps.float().max(),
             "epsilon": torch.tensor(epsilon),

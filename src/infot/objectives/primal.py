@@ -12,7 +12,7 @@ from infot.models.charts import Charts
 from infot.models.encoders import GaussianNoise
 from infot.models.latents import LatentSpace
 from infot.models.priors import follow_codes, learned_latents
-from infot.objectives.base import Batch, Objective, Partners, PlanCoder, Reading
+from infot.objectives.base import Batch, Coder, Objective, Partners, PlanCoder, Reading
 from infot.objectives.refinement import draw, refine
 from infot.ot.schedules import Schedule
 from infot.random import Streams
@@ -273,6 +273,11 @@ class PrimalCoder(PlanCoder):
         self.register_buffer("potential", torch.zeros_like(weights))
         self.register_buffer("prices", prices)
         self.register_buffer("epsilon_code", prices.new_tensor(epsilon_code))
+
+    @property
+    def routes(self) -> Mapping[str, Coder]:
+        """Return the one route there is: the plan is held by the encoder."""
+        return {"plan": self, "encoder": self}
 
     @torch.no_grad()
     def settle(self, data: Tensor, rho: float | None) -> None:

@@ -2,7 +2,7 @@
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from infot import ot
 from infot.objectives.base import Partners, PlanCoder
@@ -10,6 +10,7 @@ from infot.objectives.base import Partners, PlanCoder
 __all__ = ["SampleCoder"]
 
 _CHUNK = 256  # data points handled at once
+_SQUARED = ot.SquaredEuclidean()
 
 
 class SampleCoder(PlanCoder):
@@ -26,21 +27,36 @@ class SampleCoder(PlanCoder):
         weights: Weight of each code value, ``(k,)``.
         f: Latent potentials, ``(k * m,)``.
         prices: Price of a nat through the noise and through the code, ``(2,)``.
+        eye: What maps points to the places between which they are moved; flattens them if left out.
+        cost: Cost between places.
     """
 
     points: Tensor
+    places: Tensor
     code_values: Tensor
     weights: Tensor
     f: Tensor
     prices: Tensor
 
     def __init__(
-        self, *, points: Tensor, code_values: Tensor, weights: Tensor, f: Tensor, prices: Tensor
+        self,
+        *,
+        points: Tensor,
+        code_values: Tensor,
+        weights: Tensor,
+        f: Tensor,
+        prices: Tensor,
+        eye: nn.Module | None = None,
+        cost: ot.Cost = _SQUARED,
     ) -> None:
         super().__init__()
+        self.eye = nn.Flatten(1) if eye is None else eye
+        self.cost = cost
         state = {"points": points, "code_values": code_values, "weights": weights, "f": f, "prices": prices}
         for name, value in state.items():
             self.register_buffer(name, value.detach().clone().to(points.device))
+        with torch.no_grad():  # follows from the rest, so it is not stored
+            self.register_buffer("places", self.eye(self.points), persistent=False)
 
     def posterior(self, x: Tensor) -> Float[Tensor, "n k"]:
         """Return the plan's conditional over the bank's code values; rows sum to 1."""
@@ -58,7 +74,7 @@ class SampleCoder(PlanCoder):
         structured = ot.Structured(
             ot.Entropic(epsilon), blocks=ot.Blocks((k, n // k)), epsilon_code=epsilon_code
         )
-        cost = ot.squared_euclidean(self.points.flatten(1), x.flatten(1))
+        cost = self.cost(self.places, self.eye(x))
         weights = (self.weights * k / n).repeat_interleave(n // k)
         return ot.carried_plan(ot.OTProblem(cost=cost, a=weights, regulariser=structured), self.f)
 
@@ -69,7 +85,7 @@ class SampleCoder(PlanCoder):
     def _log_posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``log r(c|x)``, ``(n, k)``, and the noise's log-weights given code and datum, ``(n, k, m)``."""
         epsilon, epsilon_code = self.prices
-        cost = ot.squared_euclidean(x.flatten(1), self.points.flatten(1))
+        cost = self.cost(self.eye(x), self.places)
         scores = ((self.f - cost) / epsilon).view(len(x), len(self.code_values), -1)
         soft = torch.logsumexp(scores, dim=2) - torch.tensor(float(scores.shape[2])).log()
         logits = soft * (epsilon / epsilon_code) + self.weights.log()

@@ -13,7 +13,7 @@ from infot.ot.semidual import plan_of_potential
 from infot.ot.solvers.base import row_masses
 from infot.ot.structure import Nest, Structured
 
-__all__ = ["carried_plan"]
+__all__ = ["carried_plan", "weight_potential"]
 
 
 def carried_plan(problem: OTProblem, f: Float[Tensor, " n"]) -> Plan:
@@ -59,12 +59,16 @@ def carried_plan(problem: OTProblem, f: Float[Tensor, " n"]) -> Plan:
         held = f.detach().to(batch.cost).unsqueeze(0)
         weights = batch.row_weights * row_masses(batch, held)[2]
         weights = weights / weights.sum()  # one already, but for rounding
-        shift = _log_weights(regulariser, batch.row_weights) - _log_weights(regulariser, weights)
+        shift = weight_potential(regulariser, batch.row_weights) - weight_potential(regulariser, weights)
         return plan_of_potential(problem.derived(a=weights[0]), (held + shift)[0])
 
 
-def _log_weights(regulariser: Entropic | Structured, a: Float[Tensor, "B n"]) -> Float[Tensor, "B n"]:
-    """Return the logarithms of the weights of each block given those before it, each times its price, summed."""
+def weight_potential(regulariser: Entropic | Structured, a: Float[Tensor, "B n"]) -> Float[Tensor, "B n"]:
+    """Return the logarithms of the weights of each block given those before it, each times its price, summed.
+
+    It is how weights enter the nested soft minimum: two pairs of potential and weights with the same sum
+    ``f + weight_potential(a)`` tell the same conditionals.
+    """
     nest = Nest.of(regulariser, a)
     total = nest.epsilon * safe_log(nest.noise).flatten(1)
     for epsilon, weights in zip(nest.epsilons, nest.conditionals, strict=True):

@@ -1,0 +1,65 @@
+"""The ground cost of an objective: where points are seen, and what it costs to move them there."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from infot import ot
+
+__all__ = ["FixedGround", "Ground", "LearnedGround"]
+
+_SQUARED = ot.SquaredEuclidean()
+
+
+class Ground(ABC):
+    """A ground cost between points, which may depend on the networks.
+
+    Attributes:
+        cost: Cost between the places at which points are seen.
+    """
+
+    cost: ot.Cost
+
+    @abstractmethod
+    def eye(self, nets: nn.ModuleDict) -> nn.Module:
+        """Return what maps points ``(n, *shape)`` to the places ``(n, d)`` between which they are moved."""
+
+    @abstractmethod
+    def unit(self, cost: Float[Tensor, "n m"]) -> float:
+        """Return what prices of information are multiples of, for a batch with this cost."""
+
+
+@dataclass(frozen=True)
+class FixedGround(Ground):
+    """A cost between the points themselves, flattened; prices are in its unit.
+
+    Args:
+        cost: Cost between flattened points.
+    """
+
+    cost: ot.Cost = _SQUARED
+
+    def eye(self, nets: nn.ModuleDict) -> nn.Module:
+        """Return what flattens points."""
+        return nn.Flatten(1)
+
+    def unit(self, cost: Tensor) -> float:
+        """Return 1."""
+        return 1.0
+
+
+@dataclass(frozen=True)
+class LearnedGround(Ground):
+    """``|h(x) - h(y)|²`` between the features of ``nets["critic"]``; prices are relative to the batch's mean cost."""
+
+    cost: ot.Cost = _SQUARED
+
+    def eye(self, nets: nn.ModuleDict) -> nn.Module:
+        """Return the feature network."""
+        return nets["critic"]
+
+    def unit(self, cost: Tensor) -> float:
+        """Return the mean cost, which moves with the features."""
+        return float(cost.detach().mean())
