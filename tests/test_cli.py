@@ -100,7 +100,7 @@ def test_python_m_infot_is_infot() -> None:
         (["train", "ring8", "--training.learning-rate", "x"], "expected a number, got 'x'"),
         (
             ["train", "ring8", "--objective.method", "magic"],
-            "objective.method: there is no 'magic'; known: structured, sinkhorn",
+            "objective.method: there is no 'magic'; known: structured, structured-semidual",
         ),
         (["train", "ring8", "--method", "wgan"], "there is no 'wgan'; known: structured, "),
         (

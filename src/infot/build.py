@@ -46,7 +46,13 @@ from infot.objectives.structured import SamplePlan
 from infot.objectives.turns import Turns
 from infot.objectives.wasserstein import WassersteinGP
 
-__all__ = ["build_dataset", "build_latents", "build_nets", "build_objective"]
+__all__ = [
+    "build_dataset",
+    "build_latents",
+    "build_nets",
+    "build_objective",
+    "noise_deformations",
+]
 
 _SQUARED = ot.SquaredEuclidean()
 MEASURED = 2048  # data from which the mean of a cost without a closed form is measured
@@ -95,7 +101,7 @@ def _categorical(latent: LatentConfig) -> Iterator[Categorical]:
 def _noise_dim(config: RunConfig, shape: tuple[int, ...]) -> int:
     if config.model.generator != "deformable":
         return _DEFAULT_NOISE if config.latent.noise is None else config.latent.noise
-    n = len(_noise_deformations(config.model, shape))
+    n = len(noise_deformations(config.model, shape))
     if config.latent.noise not in (None, n):
         raise ConfigError(
             f"latent.noise: a deformable generator has {n} deformations of images of shape {shape}, "
@@ -104,7 +110,7 @@ def _noise_dim(config: RunConfig, shape: tuple[int, ...]) -> int:
     return n
 
 
-def _noise_deformations(model: ModelConfig, shape: tuple[int, ...]) -> tuple[str, ...]:
+def noise_deformations(model: ModelConfig, shape: tuple[int, ...]) -> tuple[str, ...]:
     """Name the deformations that the code leaves to the noise."""
     every = deformation_names(shape[0], model.displacement_grid, model.appearances)
     return tuple(name for name in every if name not in model.code_deformations)
@@ -337,7 +343,7 @@ def _primal_plan(config: RunConfig, latents: LatentSpace, scale: float, shape: t
     wanted = config.objective
     onsets = None
     if config.model.generator == "deformable":
-        names = _noise_deformations(config.model, shape)
+        names = noise_deformations(config.model, shape)
         onsets = deformation_onsets(names, shape=wanted.deformation_onset, appearance=wanted.appearance_onset)
     ratios = zip(wanted.epsilon, wanted.epsilon_code_ratio, strict=True)
     start, end = (epsilon * ratio for epsilon, ratio in ratios)

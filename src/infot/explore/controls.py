@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from infot.build import noise_deformations
 from infot.code_vector import code_vector
 from infot.config import ModelConfig
 from infot.errors import ConfigError
 from infot.factor_codes import code_names
 from infot.models.blocks import Block, Categorical, Circle, Uniform
-from infot.models.deformable import deformation_names
 from infot.models.latents import LatentSpace
 
 __all__ = ["Control", "code_controls", "code_of", "code_words", "noise_controls", "noise_of"]
@@ -74,8 +74,7 @@ def noise_controls(latents: LatentSpace, model: ModelConfig, shape: tuple[int, .
     """
     known: tuple[str, ...] = ()
     if model.generator == "deformable":
-        every = deformation_names(shape[0], model.displacement_grid)
-        known = tuple(name.replace("_", " ") for name in every if name not in model.code_deformations)
+        known = tuple(name.replace("_", " ") for name in noise_deformations(model, shape))
     names = [known[k] if k < len(known) else f"noise {k + 1}" for k in range(latents.noise_dim)]
     return tuple(Control(name, "slider", -REACH, REACH) for name in names)
 
