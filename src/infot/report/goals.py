@@ -352,6 +352,7 @@ GOALS: dict[str, tuple[Goal, ...]] = {
 """Goals by preset."""
 
 REASONS: dict[tuple[str, str], str] = {
+    ("digits", "accuracy"): "where the accuracy is low, two digits share a code",
     ("sprites", "factor_vae"): "the angle, of which squares and ellipses tell only a part, loses votes",
 }
 """Why a goal is missed, by preset and metric, where it is known; told only where it is missed."""
