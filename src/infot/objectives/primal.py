@@ -140,7 +140,7 @@ class PrimalPlan(Objective):
         laws = nets["encoder"](data)
         with torch.no_grad():
             scores = score_charts(nets, self.charts, laws, data, prices=prices, gate=gate)
-        prior = self._prior(nets).to(scores)
+        prior = self._charts(nets).weights.to(scores)
         plan = self._assign(scores, prior, epsilon_code, self._rho(batch.progress))
         rows, picked, weights = _thin(plan.conditional().T, streams("pairs"))
         law = laws.pick(rows, picked)
@@ -168,8 +168,9 @@ class PrimalPlan(Objective):
         """Move a learned prior towards the chart frequencies of the batch."""
         follow_codes(nets, found)
 
-    def _prior(self, nets: nn.ModuleDict) -> Float[Tensor, " k"]:
-        return Charts.of(learned_latents(self.latents, nets).code).weights
+    def _charts(self, nets: nn.ModuleDict) -> Charts:
+        """Return the charts under the prior that the networks have learned, where they have."""
+        return Charts.of(learned_latents(self.latents, nets).code) if "prior" in nets else self.charts
 
     def prices(self, progress: float, like: Tensor) -> Float[Tensor, " d"]:
         """Return the price of a nat through each coordinate of the code and of the noise, in units of cost."""
@@ -215,7 +216,7 @@ class PrimalPlan(Objective):
         coder = PrimalCoder(
             nets["generator"],
             nets["encoder"],
-            charts=Charts.of(learned_latents(self.latents, nets).code),
+            charts=self._charts(nets),
             prices=self.prices(1.0, data),
             epsilon_code=self._epsilon_code(1.0),
         )
