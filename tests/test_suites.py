@@ -74,7 +74,7 @@ def test_the_other_generator_is_that_of_the_structured_method() -> None:
 def test_disentanglement_is_a_match_of_continuous_codes() -> None:
     rows = {row.name: row.config("sprites") for row in SUITES["disentanglement"].contestants}
     assert rows.keys() == {"structured", "infogan", *CONTINUOUS}
-    assert {rows[name].model.generator for name in rows if name != "structured"} == {"convolutional"}
+    assert {rows[name].model.generator for name in rows if name != "structured"} == {"compact"}
     for name in ("infogan", "infogan-cr"):
         assert rows[name].latent == LatentConfig(uniform=5, noise=5)
 

@@ -16,6 +16,7 @@ from infot.models.blocks import Block, Categorical, Circle, Empty, Normal, Unifo
 from infot.models.charts import Charts
 from infot.models.code_critic import CodeCritic
 from infot.models.code_encoder import CodeEncoder
+from infot.models.compact import CompactGenerator, CompactTrunk
 from infot.models.convolutional import ConvolutionalGenerator
 from infot.models.critics import Critic, FeatureCritic, RecognitionCritic, Trunk, UnitFeatures
 from infot.models.deformable import DeformableGenerator, deformation_names, deformation_onsets
@@ -57,6 +58,7 @@ __all__ = [
 _SQUARED = ot.SquaredEuclidean()
 MEASURED = 2048  # data from which the mean of a cost without a closed form is measured
 _DEFAULT_NOISE = 2
+NORMALISED_GROUPS = 8  # of channels of compact generators, where authors normalise by batch
 _RESIDUAL = 0.1  # standard deviation of data about what autoencoders reconstruct, as a share of their spread
 
 
@@ -126,7 +128,7 @@ def build_nets(config: RunConfig, shape: tuple[int, ...], points: Tensor | None 
             weights are loaded afterwards.
     """
     latents = build_latents(config, shape)
-    nets = nn.ModuleDict({"generator": _generator(config.model, latents, shape, points)})
+    nets = nn.ModuleDict({"generator": _generator(config, latents, shape, points)})
     if config.objective.plan == "primal":
         charts = Charts.of(latents.code)
         nets["encoder"] = NoiseEncoder(
@@ -172,6 +174,10 @@ def _critic(
 
 
 def _trunk(config: RunConfig, shape: tuple[int, ...], points: Tensor | None, *, pack: int = 1) -> Trunk:
+    if config.model.generator == "compact":
+        return CompactTrunk(
+            shape, width=config.model.width, pack=pack, centre=_centre(points), spread=_spread(points)
+        )
     return Trunk(
         shape,
         width=config.model.width,
@@ -191,8 +197,9 @@ def _spread(points: Tensor | None) -> float:
 
 
 def _generator(
-    model: ModelConfig, latents: LatentSpace, shape: tuple[int, ...], points: Tensor | None
+    config: RunConfig, latents: LatentSpace, shape: tuple[int, ...], points: Tensor | None
 ) -> nn.Module:
+    model = config.model
     code_dim, noise_dim = latents.code_dim, latents.noise_dim
     match model.generator:
         case "linear":
@@ -210,6 +217,9 @@ def _generator(
             )
         case "convolutional":
             return ConvolutionalGenerator(code_dim, noise_dim, shape, width=model.width // 4)
+        case "compact":
+            groups = 0 if config.objective.method in AUTOENCODERS else NORMALISED_GROUPS
+            return CompactGenerator(code_dim, noise_dim, shape, width=model.width, groups=groups)
         case "deformable":
             n_templates = sum(block.dim for block in latents.code if isinstance(block, Categorical))
             generator = DeformableGenerator(
@@ -334,7 +344,7 @@ def _autoencoder(config: RunConfig, latents: LatentSpace, dataset: Dataset) -> O
 
 
 def _likelihood(model: ModelConfig, points: Tensor) -> Likelihood:
-    if model.generator == "convolutional":
+    if model.generator in ("convolutional", "compact"):
         return Bernoulli()
     return Gaussian(_RESIDUAL * _spread(points))
 

@@ -71,10 +71,11 @@ class LatentConfig:
 class ModelConfig:
     """The generator, and the encoder where the plan has one."""
 
-    generator: Literal["linear", "mlp", "convolutional", "deformable"] = "mlp"
-    """Kind of generator."""
+    generator: Literal["linear", "mlp", "convolutional", "compact", "deformable"] = "mlp"
+    """Kind of generator; compact: the small networks of papers on disentanglement, for critics and encoders of codes as
+    well."""
     width: int = 128
-    """Hidden units (mlp) or channels (convolutional, encoder)."""
+    """Hidden units (mlp, compact) or channels (convolutional, encoder)."""
     depth: int = 3
     """Hidden layers of the mlp."""
     noise_gain: float = 0.1

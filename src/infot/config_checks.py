@@ -18,7 +18,7 @@ from infot.methods import AUTOENCODERS, HOLD_PLANS, INFORMATIVE
 __all__ = ["PATH_DATA", "check_config", "check_config_with_data"]
 
 PATH_DATA = ("file", "mnist")  # data sets that read data.path
-_IMAGE_GENERATORS = ("convolutional", "deformable")
+_IMAGE_GENERATORS = ("convolutional", "compact", "deformable")
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 

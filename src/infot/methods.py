@@ -57,7 +57,7 @@ IMAGE_NOISE = 62
 
 def is_image_config(config: RunConfig) -> bool:
     """Return whether the configuration is one for images."""
-    return config.model.generator in ("convolutional", "deformable")
+    return config.model.generator in ("convolutional", "compact", "deformable")
 
 
 def with_method(config: RunConfig, method: str) -> RunConfig:

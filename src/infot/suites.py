@@ -8,13 +8,19 @@ from types import MappingProxyType
 from infot.config import LatentConfig, RunConfig
 from infot.config_file import nearest, preset_config
 from infot.errors import ConfigError
-from infot.methods import CONTINUOUS, METHODS, with_method
+from infot.methods import AUTOENCODERS, CONTINUOUS, METHODS, with_method
 from infot.presets import PRESETS
 
 __all__ = ["SUITES", "Contestant", "Suite", "find_suite"]
 
 LONGER = 10
 """Factor on the steps of the rows that are given more than the structured method."""
+
+GAN_UNITS = 128
+"""Units of the layer between convolutions and code in InfoGAN-CR's networks (github.com/fjxmlzn/InfoGAN-CR)."""
+
+AUTOENCODER_UNITS = 256
+"""The same in the autoencoders of the study of arXiv 1811.12359."""
 
 Change = Callable[[RunConfig], RunConfig]
 
@@ -129,6 +135,15 @@ def _uniform_code(config: RunConfig) -> RunConfig:
     return replace(config, latent=LatentConfig(uniform=5, noise=5))
 
 
+def _compact(width: int) -> Change:
+    """Give a method the small networks that the papers have on dSprites, with one hidden layer of ``width`` units."""
+
+    def change(config: RunConfig) -> RunConfig:
+        return replace(config, model=replace(config.model, generator="compact", width=width))
+
+    return change
+
+
 def _fixed_prior(config: RunConfig) -> RunConfig:
     """Hold every batch to equal shares of the codes."""
     objective = replace(config.objective, relaxation=None)
@@ -154,8 +169,9 @@ _LONGER = (
 )
 _DISENTANGLERS = (
     Contestant("structured", "structured"),
-    Contestant("infogan", "infogan", _uniform_code),
-    *(Contestant(method, method) for method in CONTINUOUS),
+    Contestant("infogan", "infogan", lambda config: _compact(GAN_UNITS)(_uniform_code(config))),
+    Contestant("infogan-cr", "infogan-cr", _compact(GAN_UNITS)),
+    *(Contestant(method, method, _compact(AUTOENCODER_UNITS)) for method in AUTOENCODERS),
 )
 _SAME_GENERATOR = Contestant("infogan-deformable", "infogan", _deformable)
 

@@ -62,19 +62,19 @@ class Trunk(nn.Module):
         centre = torch.zeros(*shape) if centre is None else centre
         self.register_buffer("centre", centre.repeat(pack, *[1] * (len(shape) - 1)))
         self.register_buffer("spread", torch.tensor(float(spread)))
-        if len(shape) == 3:
-            self.n_features = 2 * width
-            self.layers = _image_layers(packed, width)
-        else:
-            self.n_features = width
-            self.layers = nn.Sequential(
-                MLP(packed[0], width, width=width, depth=max(depth - 1, 1)), nn.SiLU()
-            )
+        self.layers, self.n_features = self._body(packed, width, depth)
 
     def forward(self, x: Tensor) -> Float[Tensor, "packs features"]:
         """Return the features of data ``x``, shape ``(packs * pack, *shape)``; neighbours make a pack."""
         packed = x.reshape(len(x) // self.pack, self.pack * x.shape[1], *x.shape[2:])
         return self.layers((packed - self.centre) / self.spread)
+
+    def _body(self, shape: Sequence[int], width: int, depth: int) -> tuple[nn.Sequential, int]:
+        """Return the layers for packed data of one shape, and the number of features that they give."""
+        if len(shape) == 3:
+            return _image_layers(shape, width), 2 * width
+        layers = MLP(shape[0], width, width=width, depth=max(depth - 1, 1))
+        return nn.Sequential(layers, nn.SiLU()), width
 
 
 def _image_layers(shape: Sequence[int], width: int) -> nn.Sequential:
