@@ -89,12 +89,17 @@ def test_categorical_blocks_are_one_number_and_all_are_in_units_of_their_prior()
     assert numbers[:, 0].unique().numel() == 3
 
 
-def test_a_circle_is_its_angle_in_units_of_its_prior() -> None:
-    space = LatentSpace((Circle(),), Normal(1))
-    numbers = code_numbers(space, space.sample_codes(20_000, torch.Generator().manual_seed(0)))
-    assert numbers.shape == (20_000, 1)
-    assert float(numbers.std()) == pytest.approx(1, abs=0.02)
-    assert code_names(space) == ("circle 1",)
+def test_a_circle_is_cosine_and_sine_in_units_of_its_prior() -> None:
+    space = LatentSpace((Circle(), Uniform(1), Circle()), Normal(1))
+    codes = space.sample_codes(20_000, torch.Generator().manual_seed(0))
+    numbers = code_numbers(space, codes)
+    assert numbers.std(dim=0).tolist() == pytest.approx([1] * 5, abs=0.02)
+    torch.testing.assert_close(numbers[:, :2], 2**0.5 * codes[:, :2])
+    torch.testing.assert_close(
+        code_numbers(space, 0.3 * codes)[:, :2], numbers[:, :2]
+    )  # of a mean: its direction
+    circles = [f"circle {i} {end}" for i in (1, 2) for end in ("cosine", "sine")]
+    assert code_names(space) == (*circles[:2], "uniform 1", *circles[2:])
 
 
 def test_names_are_counted_within_their_kind() -> None:

@@ -328,7 +328,8 @@ def _factor_protocol(model: Model) -> dict[str, Any]:
         "disentanglement": (
             f"codes by {model.route} of images rendered from independent factors, {PROFILE.train} to learn from and "
             f"{PROFILE.test} to score on; profile {PROFILE.name}, {PROFILE.bins} bins; a categorical block is one "
-            f"dimension; dimensions whose deviation is below {PROFILE.dead_below} of their prior's are left out"
+            f"dimension, a circle two (cosine, sine); dimensions whose deviation is below {PROFILE.dead_below} of "
+            "their prior's are left out"
         ),
     }
 

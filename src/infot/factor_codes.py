@@ -1,6 +1,7 @@
 """Codes of images whose factors are known, and how well their single dimensions tell single factors."""
 
-from math import pi, sqrt
+from collections import Counter
+from math import sqrt
 
 import numpy as np
 import torch
@@ -43,8 +44,9 @@ def measure_factors(
 def code_numbers(latents: LatentSpace, mean: Tensor) -> Tensor:
     """Return codes in units of the standard deviation of their prior, a column for each dimension that counts.
 
-    A continuous coordinate is its mean; a categorical block is one number, the index of its likeliest value, and a
-    circle one, the angle of its mean.
+    A continuous coordinate is its mean; a categorical block is one number, the index of its likeliest value. A circle
+    is two, the cosine and the sine of the direction of its mean, as networks see it: an angle jumps somewhere, and
+    metrics that take variances or bins along a line would hold the jump against it.
 
     Args:
         latents: The latent space.
@@ -59,8 +61,11 @@ def code_numbers(latents: LatentSpace, mean: Tensor) -> Tensor:
         >>> code_numbers(space, torch.tensor([[0.2, 0.8, 0.5]]))
         tensor([[2.0000, 0.5000]])
     """
-    spreads = [_spread(block) for block in latents.code for _ in range(block.n_coordinates)]
-    return latents.coordinates(mean) / torch.tensor(spreads).to(mean)
+    parts = mean.split([block.dim for block in latents.code], dim=1)
+    columns = [
+        _numbers(block, part) / _spread(block) for block, part in zip(latents.code, parts, strict=True)
+    ]
+    return torch.cat(columns, dim=1)
 
 
 def code_names(latents: LatentSpace) -> tuple[str, ...]:
@@ -70,19 +75,29 @@ def code_names(latents: LatentSpace) -> tuple[str, ...]:
         >>> from infot.models.blocks import Normal
         >>> code_names(LatentSpace((Categorical(10), Uniform(2)), Normal(1)))
         ('categorical 1', 'uniform 1', 'uniform 2')
+        >>> code_names(LatentSpace((Circle(),), Normal(1)))
+        ('circle 1 cosine', 'circle 1 sine')
     """
     names: list[str] = []
+    seen: Counter[str] = Counter()
     for block in latents.code:
         kind = type(block).__name__.lower()
-        before = sum(name.startswith(kind) for name in names)
-        names += [f"{kind} {before + i}" for i in range(1, block.n_coordinates + 1)]
+        for _ in range(block.n_coordinates):
+            seen[kind] += 1
+            ends = (" cosine", " sine") if isinstance(block, Circle) else ("",)
+            names += [f"{kind} {seen[kind]}{end}" for end in ends]
     return tuple(names)
 
 
+def _numbers(block: Block, mean: Tensor) -> Tensor:
+    numbers = block.coordinates(mean)
+    return torch.cat([numbers.cos(), numbers.sin()], dim=1) if isinstance(block, Circle) else numbers
+
+
 def _spread(block: Block) -> float:
-    """Return the standard deviation of a coordinate under the prior, of the index for a categorical block."""
+    """Return the standard deviation of one of a block's numbers under its prior."""
     if isinstance(block, Categorical):
         return sqrt((block.n**2 - 1) / 12)
     if isinstance(block, Circle):
-        return pi / sqrt(3)
+        return 1 / sqrt(2)
     return 1 / sqrt(3) if isinstance(block, Uniform) else 1.0
