@@ -237,7 +237,6 @@ def test_named_parameters_and_fields_make_the_configuration():
         ({"code": infot.Categorical(2, weights=(0.3, 0.7))}, "categories of equal prior weight"),
         ({"code": (infot.Circle(3), infot.Circle(4))}, "circles of one number of sectors"),
         ({"method": "kmeans"}, "there is no 'kmeans'"),
-        ({"batch_size": 500}, "training.batch_size: expected at most the 120 training points"),
         (
             {"config": {"training": {"steps": 3}}},
             "training.steps has a parameter of its own, got both: keep one",

@@ -46,6 +46,7 @@ from infot.objectives.sinkhorn_gan import SinkhornGAN
 from infot.objectives.structured import SamplePlan
 from infot.objectives.turns import Turns
 from infot.objectives.wasserstein import WassersteinGP
+from infot.scales import mean_cost, neighbour_cost
 
 __all__ = [
     "build_dataset",
@@ -55,8 +56,6 @@ __all__ = [
     "noise_deformations",
 ]
 
-_SQUARED = ot.SquaredEuclidean()
-MEASURED = 2048  # data from which the mean of a cost without a closed form is measured
 _DEFAULT_NOISE = 2
 NORMALISED_GROUPS = 8  # of channels of compact generators, where authors normalise by batch
 _RESIDUAL = 0.1  # standard deviation of data about what autoencoders reconstruct, as a share of their spread
@@ -261,7 +260,7 @@ def build_objective(config: RunConfig, dataset: Dataset, cost: ot.Cost | None = 
     if wanted.plan == "primal":
         return _primal_plan(config, latents, scale, dataset.shape)
     if wanted.cost == "learned":
-        settings = _plan_settings(wanted, 1.0)  # a learned cost has a scale of its own
+        settings = _plan_settings(wanted, 1.0, 0.0)  # a learned cost has a scale of its own
         objective = _on_samples(config, latents, settings, LearnedGround())
         critic = config.critic
         return LearnedCost(
@@ -273,13 +272,15 @@ def build_objective(config: RunConfig, dataset: Dataset, cost: ot.Cost | None = 
             every=critic.generator_steps,
             rate=critic.rate,
         )
-    return _on_samples(config, latents, _plan_settings(wanted, scale), ground)
+    apart = neighbour_cost(dataset.training_sample(), config.training.batch_size, ground.cost)
+    settings = _plan_settings(wanted, scale, wanted.epsilon_least * apart)
+    return _on_samples(config, latents, settings, ground)
 
 
-def _plan_settings(wanted: ObjectiveConfig, scale: float) -> PlanSettings:
+def _plan_settings(wanted: ObjectiveConfig, scale: float, least: float) -> PlanSettings:
     plain = wanted.method in ("sinkhorn", "semidual")
     return PlanSettings(
-        epsilon=_geometric(wanted.epsilon, wanted.anneal, scale),
+        epsilon=_geometric(wanted.epsilon, wanted.anneal, scale, least),
         epsilon_code_ratio=ot.Constant(1.0)
         if plain
         else _geometric(wanted.epsilon_code_ratio, wanted.anneal, 1.0),
@@ -387,14 +388,8 @@ def _relaxation(wanted: ObjectiveConfig, scale: float) -> ot.Schedule | None:
     return None if wanted.relaxation is None else _geometric(wanted.relaxation, wanted.loosen, scale)
 
 
-def _geometric(ends: tuple[float, float], window: tuple[float, float], scale: float) -> ot.Schedule:
-    return ot.Geometric(ends[0] * scale, ends[1] * scale, *window)
-
-
-def mean_cost(points: Tensor, cost: ot.Cost = _SQUARED) -> float:
-    """Return the mean cost of independent pairs of data; of ``|x - x'|²`` it is twice the sum of the variances."""
-    flat = points.flatten(1)
-    if cost == _SQUARED:
-        return float(2 * flat.double().var(dim=0, correction=0).sum())
-    left, right = flat[:MEASURED].split(MEASURED // 2 if len(flat) > MEASURED else (len(flat) + 1) // 2)
-    return float(cost(left, right).double().mean())
+def _geometric(
+    ends: tuple[float, float], window: tuple[float, float], scale: float, least: float = 0.0
+) -> ot.Schedule:
+    start, end = (max(scale * value, least) for value in ends)
+    return ot.Geometric(start, end, *window)

@@ -43,23 +43,17 @@ def check_config(config: RunConfig) -> None:
         raise ConfigError(problems[0])
 
 
-def check_config_with_data(config: RunConfig, *, shape: tuple[int, ...], n: int) -> None:
+def check_config_with_data(config: RunConfig, *, shape: tuple[int, ...]) -> None:
     """Make sure that the configuration suits the data.
 
     Args:
         config: The configuration.
         shape: Shape of a data point.
-        n: Number of training points.
 
     Raises:
-        ConfigError: If a batch is larger than the data, or the generator makes something else than the data is.
+        ConfigError: If the generator makes something else than the data is.
     """
-    batch, generator = config.training.batch_size, config.model.generator
-    if batch > n:
-        raise ConfigError(
-            f"training.batch_size: expected at most the {n} training points of {config.data.name}, got {batch}; "
-            f"use --training.batch-size {n} or less"
-        )
+    generator = config.model.generator
     if generator in _IMAGE_GENERATORS and len(shape) != 3:
         raise ConfigError(
             f"model.generator: {generator} makes images, but the data points of {config.data.name} have shape {shape}; "
@@ -185,6 +179,8 @@ def _objective(objective: ObjectiveConfig) -> Iterator[str]:
         for value in getattr(objective, name):
             if not _positive(value):
                 yield f"objective.{name}: expected positive numbers, got {value}"
+    if not 0 <= objective.epsilon_least < math.inf:
+        yield f"objective.epsilon_least: expected 0 or more, got {objective.epsilon_least}"
     if objective.relaxation is not None and not all(map(_positive, objective.relaxation)):
         yield f"objective.relaxation: expected two positive numbers or none, got {objective.relaxation}"
     for name in ("deformation_onset", "appearance_onset"):

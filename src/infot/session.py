@@ -81,7 +81,7 @@ def session_on(dataset: Dataset, config: RunConfig, cost: ot.Cost | None = None)
     """
     check_config(config)
     device = find_device(config.training.device)
-    check_config_with_data(config, shape=dataset.shape, n=len(dataset.train))
+    check_config_with_data(config, shape=dataset.shape)
     with torch.random.fork_rng(
         devices=[]
     ):  # initial weights come from torch's own generator: seed it, and put it back

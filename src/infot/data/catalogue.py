@@ -8,6 +8,7 @@ from infot.data.digits import DIGITS, THINNED, load_digit_images, load_thinned_d
 from infot.data.factor_sets import FACTOR_SETS, load_factor_set
 from infot.data.files import FILE, load_file
 from infot.data.gaussians import GAUSSIANS, load_gaussians
+from infot.data.measured_tables import MEASURED_TABLES, load_measured_table
 from infot.errors import ConfigError
 
 __all__ = ["catalogue", "describe", "load"]
@@ -15,7 +16,7 @@ __all__ = ["catalogue", "describe", "load"]
 
 def catalogue() -> tuple[DatasetInfo, ...]:
     """List what can be loaded; nothing is read."""
-    return (*GAUSSIANS, *DIGITS, THINNED, *FACTOR_SETS, FILE)
+    return (*GAUSSIANS, *DIGITS, THINNED, *MEASURED_TABLES, *FACTOR_SETS, FILE)
 
 
 def describe(name: str) -> DatasetInfo:
@@ -52,8 +53,8 @@ def load(
         name: A name of :func:`catalogue`; ``file`` reads the user's own data at ``path``.
         path: With ``file``: image folder, .npz, .npy, IDX, .csv, .parquet. With ``mnist``: a local copy. Else
             unset.
-        seed: Seed of drawn data, of what thinning leaves and of the split of files. The splits of digits and of
-            images with known factors are fixed.
+        seed: Seed of drawn data, of what thinning leaves and of the split of tables and files. The splits of digits and
+            of images with known factors are fixed.
         image_size: With ``file``: side in pixels to which images are cropped and resized; unset: as they are.
         standardise: With ``file``: bring the columns of vectors and tables to mean 0 and variance 1.
         labels: With ``file``: column of a table, or array of an .npz, that holds labels; never trained on.
@@ -78,6 +79,8 @@ def load(
     _refuse_options(name, path=path if name != "mnist" else None, image_size=image_size, labels=labels)
     if info == THINNED:
         return load_thinned_digits(seed)
+    if info in MEASURED_TABLES:
+        return load_measured_table(info, seed)
     if info in FACTOR_SETS:
         return load_factor_set(info)
     return load_digit_images(info, path) if info in DIGITS else load_gaussians(info, seed)

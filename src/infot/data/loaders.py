@@ -14,16 +14,16 @@ class BatchSampler:
     """Give batches of indices, each epoch a fresh permutation of all examples.
 
     A batch that reaches over the end of an epoch is filled from the next permutation, so no example is ever
-    left out. The state is small (two generator states and three integers) and restores the sampler, its
-    generator included.
+    left out; one that is larger than the data holds every example, some once more than others. The state is
+    small (two generator states and three integers) and restores the sampler, its generator included.
 
     Args:
         n: Number of examples.
-        batch_size: Indices in a batch, between 1 and ``n``.
+        batch_size: Indices in a batch.
         rng: CPU generator of the permutations; the sampler advances it once an epoch.
 
     Raises:
-        DataError: There are fewer examples than a batch holds, or ``batch_size`` is below 1.
+        DataError: There are no examples, or ``batch_size`` is below 1.
 
     Example:
         >>> sampler = BatchSampler(5, 2, torch.Generator().manual_seed(0))
@@ -33,10 +33,9 @@ class BatchSampler:
     """
 
     def __init__(self, n: int, batch_size: int, rng: torch.Generator) -> None:
-        if not 1 <= batch_size <= n:
+        if n < 1 or batch_size < 1:
             raise DataError(
-                f"expected a batch size from 1 to the number of training examples, {n}; got {batch_size}. "
-                "Lower --training.batch-size or give more data."
+                f"expected examples to train on and a batch of at least 1; got {n} and {batch_size}."
             )
         self.n = n
         self.batch_size = batch_size
@@ -48,17 +47,21 @@ class BatchSampler:
 
     def next(self) -> Tensor:
         """Return the next batch of indices, int64, shape (batch_size,)."""
-        end = self._position + self.batch_size
-        batch = self._permutation[self._position : end]
-        self._position = end
-        if end > self.n:
+        parts = [self._take(self.batch_size)]
+        while missing := self.batch_size - sum(map(len, parts)):
             self._start_epoch()
-            self._position = end - self.n
-            batch = torch.cat([batch, self._permutation[: self._position]])
-        return batch
+            parts.append(self._take(missing))
+        return torch.cat(parts)
+
+    def _take(self, size: int) -> Tensor:
+        """Return up to ``size`` more indices of this epoch."""
+        part = self._permutation[self._position : self._position + size]
+        self._position += len(part)
+        return part
 
     def _start_epoch(self) -> None:
         self.epoch += 1
+        self._position = 0
         self._epoch_start = self._rng.get_state()
         self._permutation = torch.randperm(self.n, generator=self._rng)
 
