@@ -18,8 +18,8 @@ def test_the_two_parts_are_the_whole_table_standardised(name: str, reader: Calla
     dataset, table = load(name), reader()
     assert dataset.feature_names == tuple(table.feature_names)
     assert dataset.scaling is not None
-    assert torch.allclose(dataset.train.mean(0), torch.zeros(dataset.dim), atol=1e-5)
-    assert torch.allclose(dataset.train.var(0, correction=0), torch.ones(dataset.dim), atol=1e-5)
+    assert torch.allclose(dataset.training_sample().mean(0), torch.zeros(dataset.dim), atol=1e-5)
+    assert torch.allclose(dataset.training_sample().var(0, correction=0), torch.ones(dataset.dim), atol=1e-5)
     rows = dataset.scaling.undo(torch.cat([dataset.training_sample(), dataset.test])).numpy()
     assert dataset.train_labels is not None and dataset.test_labels is not None
     labels = torch.cat([dataset.train_labels, dataset.test_labels]).numpy()
