@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 import torch
 
 from infot import numerics
@@ -60,3 +61,17 @@ def test_weighted_logsumexp_is_differentiable_in_weights_that_are_zero():
     torch.testing.assert_close(slope, torch.tensor([math.e, 1.0], dtype=torch.float64))
     (slope,) = torch.autograd.grad(reduced(torch.tensor([1e4, 0.0], dtype=torch.float64), weights), weights)
     assert slope.isfinite().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_small_systems_are_solved_one_by_one_and_singular_ones_tell(dtype: torch.dtype) -> None:
+    matrix = torch.randn(3, 4, 4, generator=torch.Generator().manual_seed(0), dtype=dtype)
+    right = torch.randn(3, 4, generator=torch.Generator().manual_seed(1), dtype=dtype)
+    matrix[1] = 0
+    expected = torch.linalg.solve(matrix[::2], right[::2])
+    for solved in (
+        numerics.solve_small(matrix, right),
+        torch.from_numpy(numerics.solve_small(matrix.numpy(), right.numpy())),
+    ):
+        torch.testing.assert_close(solved[::2], expected, atol=1e-4, rtol=1e-4)
+        assert solved[1].isnan().all()

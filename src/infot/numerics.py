@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import numpy as np
+import scipy.linalg
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -16,6 +17,7 @@ __all__ = [
 ]
 
 _EDGE = {dtype: math.log(torch.finfo(dtype).tiny) + 1.0 for dtype in (torch.float32, torch.float64)}
+_GESV = {np.dtype(x): scipy.linalg.get_lapack_funcs("gesv", dtype=x) for x in (np.float32, np.float64)}
 
 
 def safe_log(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
@@ -110,6 +112,29 @@ def namespace(x: Any) -> Any:
 def empty_loop(like: Any, *shape: int) -> Any:
     """Return an array for an inner loop, of the type of another one, whose values are yet to be written."""
     return like.new_empty(shape) if isinstance(like, Tensor) else np.empty(shape, like.dtype)
+
+
+def solve_small(matrix: Any, right: Any) -> Any:
+    """Solve small dense systems in an inner loop; one that is singular gives NaN.
+
+    numpy's stacked solver takes five times as long to reach LAPACK as a call of LAPACK does.
+
+    Args:
+        matrix: ``(B, k, k)``.
+        right: ``(B, k)``.
+
+    Example:
+        >>> float(solve_small(np.array([[[2.0]]]), np.array([[1.0]]))[0, 0])
+        0.5
+    """
+    if isinstance(matrix, Tensor):
+        solved, info = torch.linalg.solve_ex(matrix, right.unsqueeze(-1))
+        return torch.where((info != 0).unsqueeze(-1), torch.nan, solved.squeeze(-1))
+    solved, gesv = np.empty_like(right), _GESV[matrix.dtype]
+    for item in range(len(right)):
+        _, _, x, info = gesv(matrix[item], right[item])
+        solved[item] = x if info == 0 else np.nan
+    return solved
 
 
 def to_loop(x: Tensor) -> Any:

@@ -49,6 +49,46 @@ def test_codes_that_share_all_data_take_few_steps(ratio: float) -> None:
     assert plan.n_steps <= 4 / ratio**0.75
 
 
+@pytest.mark.parametrize("max_steps", [1, 2, 3, 4, 5])
+def test_an_opening_counts_as_steps_and_keeps_the_limit(max_steps: int) -> None:
+    """Its items are those whose start is far off; the others go on as if they were alone."""
+    far = ot.squared_euclidean(torch.randn(24, 2, generator=rng(0)), torch.randn(20, 2, generator=rng(1)))
+    near = torch.full((24, 20), 0.5) + 0.1 * torch.rand(24, 20, generator=rng(2))
+    structured = ot.Structured(ot.Entropic(0.5), ot.Blocks(code=(4, 6)), epsilon_code=0.05)
+
+    def solved(cost: torch.Tensor, max_steps: int) -> ot.Plan:
+        problem = ot.OTProblem(cost=cost, regulariser=structured)
+        return ot.solve(problem, tolerance=1e-3, max_steps=max_steps, on_failure="return")
+
+    assert int(solved(far, max_steps).n_steps) == max_steps
+    both, alone = solved(torch.stack([far, near]), 200), solved(near, 200)
+    assert bool(both.converged.all())
+    torch.testing.assert_close(both.value[1], alone.value, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("regulariser", ["plain", "structured"])
+def test_stages_that_end_where_they_begin_are_passed_over(regulariser: str) -> None:
+    """Eight far clusters of equal mass are matched at once at every epsilon: half the stages on the way say so."""
+    angle = torch.arange(8) * torch.pi / 4
+    centres = torch.stack([angle.cos(), angle.sin()], 1)
+    x, y = (
+        (centres[:, None] + 1e-3 * torch.randn(8, 4, 2, generator=rng(seed))).reshape(32, 2)
+        for seed in (0, 1)
+    )
+    cost, epsilon = ot.squared_euclidean(x, y), 2e-6
+    entropic = ot.Entropic(epsilon)
+    smoothing = {
+        "plain": entropic,
+        "structured": ot.Structured(entropic, ot.Blocks(code=(8, 4)), epsilon_code=0.1 * epsilon),
+    }[regulariser]
+    problem = ot.OTProblem(cost=cost, regulariser=smoothing)
+    stages = len(ot.Approach().factors(problem.mean_cost / epsilon))
+    solver = {"plain": ot.Sinkhorn(), "structured": ot.Nested()}[regulariser]
+    plan = ot.solve(problem, solver=solver, tolerance=0.1, on_failure="raise")
+    assert stages == 7
+    assert plan.n_steps <= 6
+
+
 def test_an_extrapolation_that_lowers_the_value_is_taken_back_and_the_next_is_shorter() -> None:
     anderson = Anderson(4, np.full((1, 2), 0.5))
     error = np.array([1.0])

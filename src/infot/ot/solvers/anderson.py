@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from infot.numerics import empty_loop, namespace
+from infot.numerics import empty_loop, namespace, solve_small
 
 __all__ = ["Anderson"]
 
@@ -141,9 +141,9 @@ class Anderson:
         gram[:, :, slot] = products[..., 0]
         # by Cauchy and Schwarz the largest entry stands on the diagonal
         scale = 1 / (xp.amax(gram, (-2, -1))[:, None, None] + _TINY)
-        target = turns @ scaled[..., None]
-        weights = xp.linalg.solve(gram * scale + self._ridge[:, :held, :held], target * scale)
-        return (weights.mT @ self._moves[:, :held])[:, 0]
+        target = (turns @ scaled[..., None])[..., 0]
+        weights = solve_small(gram * scale + self._ridge[:, :held, :held], target * scale[..., 0])
+        return (weights[:, None] @ self._moves[:, :held])[:, 0]
 
     def _fall_back(self, now: _Last, last: _Last) -> Any:
         """Forget the history of rejected items and take their last safe step; others go on without extrapolation."""

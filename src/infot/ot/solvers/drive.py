@@ -3,12 +3,14 @@
 from abc import ABC, abstractmethod
 from typing import Any
 
+from infot.numerics import namespace
 from infot.ot.solvers.anderson import Anderson
 from infot.ot.solvers.kernel import Evaluation, Kernel
 
 __all__ = ["AcceleratedDrive", "AveragingDrive", "Drive", "averaging_move"]
 
 _RHO = 3 - 8**0.5
+_FAR = 0.5  # L1 error of a cold start that is worth an opening
 
 
 class Drive(ABC):
@@ -17,6 +19,10 @@ class Drive(ABC):
     @abstractmethod
     def next(self, now: Evaluation, error: Any) -> Any:
         """Return the next potential, ``(B, n)``, after an evaluation and its errors, ``(B,)``."""
+
+    def opening(self, f: Any, error: Any, left: int) -> tuple[Any, int]:
+        """Return where to go from a cold start with ``left`` steps to take, and the steps taken there."""
+        return f, 0
 
 
 class AcceleratedDrive(Drive):
@@ -36,6 +42,13 @@ class AcceleratedDrive(Drive):
         """Return the next potential."""
         safe, bold = self._kernel.steps(now)
         return self._anderson.next(now.f, safe, error, _semidual(self._a, self._kernel.b, now), bold=bold)
+
+    def opening(self, f: Any, error: Any, left: int) -> tuple[Any, int]:
+        """Return where the kernel's opening leads the items whose start is far off."""
+        far, steps = error > _FAR, self._kernel.openings
+        if self._anderson.memory == 0 or not 0 < steps < left or not bool(far.any()):
+            return f, 0
+        return namespace(f).where(far[..., None], self._kernel.opening(f, error), f), steps
 
 
 def _semidual(a: Any, b: Any, now: Evaluation) -> Any:

@@ -116,18 +116,20 @@ def approach(
     loose = max(_STAGE_TOLERANCE, settings.tolerance)
     # what leaves the finite numbers is seen in the error and told by the status
     with np.errstate(all="ignore"):
-        for factor in factors:
-            if used >= settings.max_steps - 1:
-                break
+        ahead = list(factors)
+        while ahead and used < settings.max_steps - 1:
+            factor = ahead.pop(0)
             rough = replace(settings, tolerance=loose, max_steps=settings.max_steps - 1)
             stage = _iterate(kernel_at(factor, loose), a, rough, f, used)
-            f, used = stage.last.f, int(stage.n_steps.max())
+            f, before, used = stage.last.f, used, int(stage.n_steps.max())
+            if used == before + 1:  # it ended where it began: the next one may be twice as far
+                ahead = ahead[1:]
         return _iterate(kernel_at(1.0, settings.tolerance), a, settings, f, used)
 
 
 def _iterate(kernel: Kernel, a: Any, settings: FixedPoint, f: Any, used: int) -> Stage:
     """Iterate at fixed prices until every item is done or the steps are used up."""
-    f = kernel.anchor(f)
+    cold, f = f is None, kernel.anchor(f)
     error = 1 + 0 * a[:, 0]
     drive, patience = settings.drive(kernel, a), Patience(_PATIENCE)
     count = _Count(error, settings.tolerance)
@@ -141,6 +143,11 @@ def _iterate(kernel: Kernel, a: Any, settings: FixedPoint, f: Any, used: int) ->
         if step % _WATCH == 0 and patience.exhausted(error):
             otherwise = Status.STALLED
             break
+        if cold:
+            cold, (f, opened) = False, drive.opening(f, error, settings.max_steps - step)
+            if opened:
+                step += opened
+                continue
         f = drive.next(now, error)
     return Stage(now, kernel, error, count.at(step), otherwise)
 

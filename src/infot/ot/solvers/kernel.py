@@ -9,7 +9,7 @@ Arrays are those of inner loops (:func:`infot.numerics.to_loop`).
 """
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 __all__ = ["Evaluation", "Kernel"]
 
@@ -44,6 +44,9 @@ class Kernel(ABC):
     b: Any
     """Weights of the columns, ``(B, m)``."""
 
+    openings: ClassVar[int] = 0
+    """Steps of :meth:`opening`."""
+
     @abstractmethod
     def anchor(self, f: Any) -> Any:
         """Absorb a potential into the kernel, in the log domain, and return it.
@@ -67,3 +70,12 @@ class Kernel(ABC):
 
         The bold step is mostly longer and converges in fewer steps; None where there is none.
         """
+
+    def opening(self, f: Any, error: Any) -> Any:
+        """Return where a start that is far off had better go before it takes steps at the problem's own prices.
+
+        Args:
+            f: The start.
+            error: Its L1 marginal error, ``(B,)``.
+        """
+        return f

@@ -18,6 +18,7 @@ from infot.ot.structure import Nest
 __all__ = ["NestedKernel"]
 
 _CODE_SHARE = 0.25
+_OPENING = (1.0, 0.5)  # how far the prices of codes go towards that of the noise, step by step
 
 
 class NestedKernel(Kernel):
@@ -30,6 +31,8 @@ class NestedKernel(Kernel):
         tolerance: L1 marginal error that is wanted in the end; codes are not balanced better than a share of it.
         buffer: Memory for the kernel, which is overwritten.
     """
+
+    openings = len(_OPENING)
 
     def __init__(
         self,
@@ -85,6 +88,20 @@ class NestedKernel(Kernel):
         loads /= totals
         masses = scaling * (self.matrix @ loads[..., None])[..., 0]
         return Evaluation(f, codes.g, masses.reshape(f.shape), (scaling, loads), soft, codes.posterior)
+
+    def opening(self, f: Any, error: Any) -> Any:
+        """Return where steps at softer prices of the codes lead; the kernel does not depend on these prices.
+
+        At their own prices codes that share all data are told apart by differences that mean nothing yet.
+        """
+        own = self.levels
+        for share in _OPENING:
+            self.levels = own.softened(share)
+            now = self.evaluate(f, error)
+            safe, bold = self.steps(now)
+            f = now.f + (safe if bold is None else bold)
+        self.levels = own
+        return f
 
     def _shift(self, f: Any, soft: Any, shift: Any) -> tuple[Any, Any]:
         """Shift potential, soft maximum and anchor of whole codes; the kernel stays."""
