@@ -37,7 +37,7 @@ def case(n: int, d: int, relative: float, tolerance: float) -> dict[str, object]
         "n": n,
         "d": d,
         "epsilon": relative,
-        "passes": plan.n_steps,
+        "passes": int(plan.n_steps),
         "status": plan.status.name,
         "error": float(plan.marginal_error),
         "value": float(plan.value),

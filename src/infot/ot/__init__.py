@@ -52,7 +52,7 @@ from infot.ot.divergences import (
 )
 from infot.ot.entry import balanced_assignment, choose_solver, solve
 from infot.ot.implicit import Implicit
-from infot.ot.padding import Padded, pad_costs
+from infot.ot.padding import Padded, PaddedClouds, pad_clouds, pad_costs
 from infot.ot.plan import Plan
 from infot.ot.potentials import code_posterior, coupling_of_latents, latent_posterior, transport_map
 from infot.ot.problem import OTProblem
@@ -118,6 +118,7 @@ __all__ = [
     "OTProblem",
     "OnCoordinates",
     "Padded",
+    "PaddedClouds",
     "PerturbedCost",
     "PerturbedCostLoop",
     "Plan",
@@ -163,6 +164,7 @@ __all__ = [
     "latent_posterior",
     "mean_cost",
     "mmd_squared",
+    "pad_clouds",
     "pad_costs",
     "plan_of_potential",
     "relaxed_frequencies",

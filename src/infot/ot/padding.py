@@ -1,7 +1,8 @@
 """Padding: problems of unequal sizes in one batch, with masks that say which rows and columns are there.
 
 Absent rows and columns have weight zero, so they enter no sum. Their costs are replaced by the mean of the present
-ones before anything looks at them: whatever stands there, NaN too, does no harm and gets no gradient.
+ones, and points by a present one, before anything looks at them: whatever stands there, NaN too, does no harm and gets
+no gradient.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,28 @@ from torch import Tensor
 
 from infot.errors import ProblemError
 
-__all__ = ["Padded", "filled_cost", "masked_weights", "pad_costs"]
+__all__ = [
+    "Padded",
+    "PaddedClouds",
+    "filled_cost",
+    "filled_points",
+    "masked_weights",
+    "pad_clouds",
+    "pad_costs",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class PaddedClouds:
+    """Clouds of unequal sizes in one array.
+
+    Args:
+        points: The points, zero where nothing is.
+        mask: Which points are present.
+    """
+
+    points: Float[Tensor, "B n d"]
+    mask: Bool[Tensor, "B n"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +76,26 @@ def pad_costs(costs: Sequence[Float[Tensor, "_n _m"]]) -> Padded:
     return Padded(stacked, rows, _present([cost.shape[1] for cost in costs], m, stacked))
 
 
+def pad_clouds(clouds: Sequence[Float[Tensor, "_n d"]]) -> PaddedClouds:
+    """Put clouds of unequal sizes into one batch, each at the front of its item; differentiable.
+
+    Args:
+        clouds: At least one cloud ``(n_i, d)``, all of one dimension and dtype.
+
+    Raises:
+        ProblemError: if there is none.
+
+    Example:
+        >>> padded = pad_clouds([torch.ones(2, 3), torch.ones(4, 3)])
+        >>> padded.points.shape, padded.mask.sum(-1).tolist()
+        (torch.Size([2, 4, 3]), [2, 4])
+    """
+    if not clouds:
+        raise ProblemError("expected at least one cloud to pad, got none")
+    points = torch.nn.utils.rnn.pad_sequence(list(clouds), batch_first=True)
+    return PaddedClouds(points, _present([len(cloud) for cloud in clouds], points.shape[1], points))
+
+
 def _present(sizes: list[int], size: int, like: Tensor) -> Tensor:
     counts = torch.tensor(sizes, device=like.device).unsqueeze(-1)
     return torch.arange(size, device=like.device) < counts
@@ -78,10 +120,29 @@ def filled_cost(
     return torch.where(present, cost, total / present.sum((-2, -1), keepdim=True))
 
 
-def _checked(mask: Tensor | None, name: str, size: int, cost: Tensor) -> Tensor:
+def filled_points(points: Float[Tensor, "*batch n d"], mask: Tensor | None, name: str) -> Tensor:
+    """Return the points with the first present one of the cloud where one is absent: one that every cost takes.
+
+    Args:
+        points: The cloud, or a batch of them.
+        mask: Which are present, ``(n,)`` or with the batch axis; all if None.
+        name: What the message calls the mask.
+
+    Raises:
+        ProblemError: if the mask is not boolean, does not fit the points, or leaves nothing.
+    """
     if mask is None:
-        return torch.ones(size, dtype=torch.bool, device=cost.device)
-    allowed = [(size,)] if cost.ndim == 2 else [(size,), (cost.shape[0], size)]
+        return points
+    present = _checked(mask, name, points.shape[-2], points).expand(points.shape[:-1]).unsqueeze(-1)
+    first = present.int().argmax(-2, keepdim=True)
+    anywhere = points.detach().gather(-2, first.expand(*first.shape[:-1], points.shape[-1]))
+    return torch.where(present, points, anywhere)
+
+
+def _checked(mask: Tensor | None, name: str, size: int, like: Tensor) -> Tensor:
+    if mask is None:
+        return torch.ones(size, dtype=torch.bool, device=like.device)
+    allowed = [(size,)] if like.ndim == 2 else [(size,), (like.shape[0], size)]
     if tuple(mask.shape) not in allowed or mask.dtype != torch.bool:
         raise ProblemError(
             f"expected a boolean {name} of shape {' or '.join(map(str, allowed))}, got {mask.dtype} of shape "
@@ -94,12 +155,12 @@ def _checked(mask: Tensor | None, name: str, size: int, cost: Tensor) -> Tensor:
     return mask
 
 
-def masked_weights(weights: Tensor | None, mask: Tensor | None, cost: Tensor) -> Tensor | None:
+def masked_weights(weights: Tensor | None, mask: Tensor | None, like: Tensor) -> Tensor | None:
     """Return weights without what is absent: uniform over the present, or the given ones, zero where absent."""
     if mask is None:
         return weights
     if weights is None:
-        return mask.to(cost.dtype) / mask.sum(-1, keepdim=True)
+        return mask.to(like.dtype) / mask.sum(-1, keepdim=True)
     if not weights.is_floating_point() or weights.shape[-1] != mask.shape[-1]:
         return weights  # told by the check of the weights
     return torch.where(mask, weights, 0)

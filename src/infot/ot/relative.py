@@ -69,23 +69,18 @@ class Relative(Regulariser):
         Raises:
             ProblemError: if a mean cost is not positive, so that nothing can be relative to it.
         """
-        mean = mean_cost(cost, a, b)
-        _check_positive(float(mean.min()))
-        return self.regulariser.times(float(mean)) if mean.ndim == 0 else Scaled(self.regulariser, mean)
+        return self.times_mean(mean_cost(cost, a, b))
 
-    def times_mean(self, mean: float) -> Regulariser:
-        """Return the regulariser in units of cost, from a mean cost that is known.
+    def times_mean(self, mean: Float[Tensor, "*batch"]) -> Regulariser:
+        """Return the regulariser in units of cost, from mean costs that are known, one an item of a batch.
 
         Raises:
-            ProblemError: if it is not positive.
+            ProblemError: if one is not positive.
         """
-        _check_positive(mean)
-        return self.regulariser.times(mean)
-
-
-def _check_positive(mean: float) -> None:
-    if not mean > 0:
-        raise ProblemError(
-            f"expected a positive mean cost for relative prices, got {mean:.3g}; "
-            "give prices in units of cost where points may coincide"
-        )
+        least = float(mean.min())
+        if not least > 0:
+            raise ProblemError(
+                f"expected a positive mean cost for relative prices, got {least:.3g}; "
+                "give prices in units of cost where points may coincide"
+            )
+        return self.regulariser.times(float(mean)) if mean.ndim == 0 else Scaled(self.regulariser, mean)

@@ -137,9 +137,9 @@ def test_failures_are_told() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"x": torch.rand(3)}, r"x of shape \(n, d\)"),
+        ({"x": torch.rand(3)}, r"x of shape \(n, d\) or \(B, n, d\)"),
         ({"y": torch.rand(3, 2).int()}, "float32 or float64"),
-        ({"y": torch.rand(3, 5)}, "one dimension and dtype"),
+        ({"y": torch.rand(3, 5)}, "one dimension, dtype and batch size"),
         ({"x": torch.full((3, 2), torch.nan)}, "finite points"),
         ({"a": torch.ones(3)}, "sum 1"),
         ({"regulariser": ot.Quadratic(1.0)}, "Entropic smoothing of clouds"),

@@ -19,7 +19,7 @@ def cloud_divergence(
     tolerance: float = 1e-3,
     max_steps: int = 500,
     on_failure: str = "warn",
-) -> Float[Tensor, ""]:
+) -> Float[Tensor, "*batch"]:
     """Return ``W(x, y) - W(x, x) / 2 - W(y, y) / 2``, one epsilon for the three terms, in memory linear in the points.
 
     :func:`infot.ot.sinkhorn_divergence` for clouds whose costs are too large to hold. Never clamped. Differentiable

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from infot.errors import ProblemError
 from infot.ot.clouds.plan import CloudPlan
+from infot.ot.clouds.present import extended, present
 from infot.ot.clouds.problem import CloudProblem
 from infot.ot.clouds.streaming import CloudSolver, Streaming
 from infot.ot.failure import Outcome, check_wishes, tell
@@ -23,12 +24,15 @@ def solve_clouds(
 ) -> CloudPlan:
     """Solve a transport problem between clouds without ever holding its cost.
 
+    The items of a batch are solved one after another, each without the points that have no weight: where a cost is too
+    large to hold there is nothing to share, and neither items that have converged nor padding cost anything.
+
     Args:
         problem: What to solve.
         solver: How.
         tolerance: L1 marginal error to reach.
         max_steps: Limit on the passes over the cost.
-        start: A plan of similar clouds, or a potential of the columns, to start from.
+        start: A plan of similar clouds, or a potential of the columns, ``(m,)`` or ``(B, m)``, to start from.
         on_failure: What to do where the tolerance is missed: warn, raise ConvergenceError, or just return the plan.
 
     Raises:
@@ -39,17 +43,33 @@ def solve_clouds(
         >>> from infot import ot
         >>> x = torch.rand(300, 2, generator=torch.Generator().manual_seed(0))
         >>> plan = ot.solve_clouds(ot.CloudProblem(x, x + 1, regulariser=ot.Relative(ot.Entropic(0.05))))
-        >>> plan.converged, plan.barycentric_projection().shape
+        >>> bool(plan.converged), plan.barycentric_projection().shape
         (True, torch.Size([300, 2]))
     """
     check_wishes(tolerance, max_steps, on_failure)
-    g = start.g if isinstance(start, CloudPlan) else start
-    if g is not None and tuple(g.shape) != (len(problem.y),):
-        raise ProblemError(
-            f"expected a starting potential for {len(problem.y)} columns, got {tuple(g.shape)}"
-        )
+    potential = _start(start, problem)
+    chosen = Streaming() if solver is None else solver
     with torch.no_grad():
-        chosen = Streaming() if solver is None else solver
-        plan = chosen.solve(problem, tolerance=tolerance, max_steps=max_steps, start=g)
-    tell(Outcome(plan.solver, float(plan.marginal_error), plan.n_steps, plan.status), on_failure, tolerance)
+        plans = []
+        for index, item in enumerate(problem.items()):
+            few = present(item)
+            g = None if potential is None else potential[index][item.column_weights > 0]
+            plan = chosen.solve(few, tolerance=tolerance, max_steps=max_steps, start=g)
+            plans.append(extended(plan, item))
+        plan = CloudPlan.joined(problem, plans)
+    error, n_steps = float(plan.marginal_error.max()), int(plan.n_steps.max())
+    tell(Outcome(plan.solver, error, n_steps, plan.status), on_failure, tolerance)
     return plan
+
+
+def _start(start: CloudPlan | Tensor | None, problem: CloudProblem) -> Tensor | None:
+    """Return potentials of the columns, ``(B, m)``, to start from."""
+    if start is None:
+        return None
+    g = start.g if isinstance(start, CloudPlan) else start.detach()
+    columns = problem.column_weights
+    if tuple(g.shape) not in (tuple(columns.shape), (columns.shape[-1],)):
+        raise ProblemError(
+            f"expected a starting potential for {columns.shape[-1]} columns, got shape {tuple(g.shape)}"
+        )
+    return g.to(columns).expand(columns.shape).reshape(-1, columns.shape[-1])

@@ -1,11 +1,11 @@
 """The plan between two clouds, made a few rows at a time when asked for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from infot.errors import ProblemError
@@ -21,96 +21,123 @@ __all__ = ["CloudPlan"]
 class CloudPlan:
     """A plan ``a x b * exp((f + g - C) / epsilon)`` held by its potentials; its rows sum to ``a`` to rounding.
 
+    Everything has the batch axis of the problem, if it has one.
+
     Args:
         problem: The problem as posed.
         f: Potential of ``x``.
         g: Potential of ``y``.
         marginal_error: L1 distance between the plan's columns and ``b``.
-        n_steps: Steps taken.
-        status: Why the solve ended.
+        n_steps: Passes over the cost.
+        statuses: Why the solve of each item ended.
         solver: What solved it, in words.
     """
 
     problem: CloudProblem
-    f: Float[Tensor, " n"]
-    g: Float[Tensor, " m"]
-    marginal_error: Float[Tensor, ""]
-    n_steps: int
-    status: Status
+    f: Float[Tensor, "*batch n"]
+    g: Float[Tensor, "*batch m"]
+    marginal_error: Float[Tensor, "*batch"]
+    n_steps: Int[Tensor, "*batch"]
+    statuses: tuple[Status, ...]
     solver: str
 
-    @property
-    def converged(self) -> bool:
-        """Whether the marginal error fell below the tolerance."""
-        return self.status is Status.CONVERGED
+    @classmethod
+    def joined(cls, problem: CloudProblem, plans: "Sequence[CloudPlan]") -> "CloudPlan":
+        """Return the plan of a problem from those of its items."""
+        names = ("f", "g", "marginal_error", "n_steps")
+        stacked = [torch.stack([getattr(plan, name) for plan in plans]) for name in names]
+        f, g, error, n_steps = stacked if problem.batched else [array[0] for array in stacked]
+        statuses = tuple(status for plan in plans for status in plan.statuses)
+        return cls(problem, f, g, error, n_steps, statuses, plans[0].solver)
 
     @property
-    def value(self) -> Float[Tensor, ""]:
+    def converged(self) -> Bool[Tensor, "*batch"]:
+        """Whether the marginal error fell below the tolerance."""
+        flags = torch.tensor([status is Status.CONVERGED for status in self.statuses], device=self.f.device)
+        return flags if self.problem.batched else flags[0]
+
+    @property
+    def status(self) -> Status:
+        """Why the solve ended; for a batch, the first reason that is not convergence."""
+        failures = [status for status in self.statuses if status is not Status.CONVERGED]
+        return failures[0] if failures else Status.CONVERGED
+
+    @property
+    def value(self) -> Float[Tensor, "*batch"]:
         """Optimal value by duality, ``E_a[f] + E_b[g]``, in units of cost, without gradient (:func:`cloud_value`)."""
         problem = self.problem
-        return problem.row_weights.detach() @ self.f + problem.column_weights.detach() @ self.g
+        return _mean(problem.row_weights, self.f) + _mean(problem.column_weights, self.g)
+
+    @cached_property
+    def _epsilon(self) -> float | Tensor:
+        """The price in a shape that broadcasts against potentials."""
+        epsilon = self.problem.epsilon
+        return epsilon.unsqueeze(-1) if isinstance(epsilon, Tensor) else epsilon
 
     @cached_property
     def _bias(self) -> Tensor:
-        return self.g / self.problem.epsilon + self.problem.column_weights.detach().log()
+        return self.g / self._epsilon + self.problem.column_weights.detach().log()
 
     @cached_property
     def _absent(self) -> Tensor | None:
         """Which columns have no weight; None if all have some."""
         absent = self.problem.column_weights.detach() == 0
-        return absent if bool(absent.any()) else None
+        return absent.unsqueeze(-2) if bool(absent.any()) else None
 
-    def row_blocks(self) -> Iterator[tuple[slice, Float[Tensor, "r m"]]]:
+    def row_blocks(self) -> Iterator[tuple[slice, Float[Tensor, "*batch r m"]]]:
         """Yield the rows of the plan a few at a time, each block in memory that the next one overwrites."""
         problem = self.problem
         tiles = make_tiles(problem.x, problem.y, problem.epsilon, problem.cost)
         for rows in tiles.slices():
             yield rows, self._masses(tiles.score(rows, self._bias), rows)
 
-    def rows(self, rows: slice) -> Float[Tensor, "r m"]:
+    def rows(self, rows: slice) -> Float[Tensor, "*batch r m"]:
         """Return some rows of the plan as a matrix of masses.
 
         Raises:
             ProblemError: if the slice has a step or leaves the plan.
         """
-        start, stop, step = rows.indices(len(self.f))
+        n = self.f.shape[-1]
+        start, stop, step = rows.indices(n)
         if step != 1 or stop <= start:
-            raise ProblemError(f"expected consecutive rows of a plan with {len(self.f)}, got {rows}")
+            raise ProblemError(f"expected consecutive rows of a plan with {n}, got {rows}")
         problem, part = self.problem, slice(start, stop)
-        tiles = make_tiles(problem.x[part], problem.y, problem.epsilon, problem.cost)
+        tiles = make_tiles(problem.x[..., part, :], problem.y, problem.epsilon, problem.cost)
         return self._masses(tiles.score(slice(0, stop - start), self._bias), part)
 
     def _masses(self, score: Tensor, rows: slice) -> Tensor:
-        score += (self.f[rows] / self.problem.epsilon).unsqueeze(1)
-        masses = exp_flushed(score).mul_(self.problem.row_weights.detach()[rows].unsqueeze(1))
+        score += (self.f[..., rows] / self._epsilon).unsqueeze(-1)
+        masses = exp_flushed(score).mul_(self.problem.row_weights.detach()[..., rows].unsqueeze(-1))
         return masses.masked_fill_(self._absent, 0) if self._absent is not None else masses
 
-    def apply(self, v: Float[Tensor, "m k"]) -> Float[Tensor, "n k"]:
+    def apply(self, v: Float[Tensor, "*batch m k"]) -> Float[Tensor, "*batch n k"]:
         """Return ``pi v``."""
-        return torch.cat([block @ v for _, block in self.row_blocks()])
+        return torch.cat([block @ v for _, block in self.row_blocks()], -2)
 
-    def apply_transposed(self, u: Float[Tensor, "n k"]) -> Float[Tensor, "m k"]:
+    def apply_transposed(self, u: Float[Tensor, "*batch n k"]) -> Float[Tensor, "*batch m k"]:
         """Return ``pi^T u``."""
-        total = u.new_zeros(len(self.g), u.shape[1])
+        total = u.new_zeros(*self.g.shape, u.shape[-1])
         for rows, block in self.row_blocks():
-            total += block.T @ u[rows]
+            total += block.mT @ u[..., rows, :]
         return total
 
-    def marginals(self) -> tuple[Float[Tensor, " n"], Float[Tensor, " m"]]:
+    def marginals(self) -> tuple[Float[Tensor, "*batch n"], Float[Tensor, "*batch m"]]:
         """Return the plan's own row and column masses."""
         rows, columns = torch.empty_like(self.f), torch.zeros_like(self.g)
         for part, block in self.row_blocks():
-            rows[part] = block.sum(1)
-            columns += block.sum(0)
+            rows[..., part] = block.sum(-1)
+            columns += block.sum(-2)
         return rows, columns
 
-    def barycentric_projection(self, y: Float[Tensor, "m k"] | None = None) -> Float[Tensor, "n k"]:
+    def barycentric_projection(
+        self, y: Float[Tensor, "*batch m k"] | None = None
+    ) -> Float[Tensor, "*batch n k"]:
         """Return for each row the mean of what it is coupled with, of the columns' points or of features ``y``."""
         return self.transport_map(self.problem.x.detach(), y)
 
     def transport_map(
-        self, points: Float[Tensor, "p d"], y: Float[Tensor, "m k"] | None = None
-    ) -> Float[Tensor, "p k"]:
+        self, points: Float[Tensor, "*batch p d"], y: Float[Tensor, "*batch m k"] | None = None
+    ) -> Float[Tensor, "*batch p k"]:
         """Return where points, seen or unseen, are sent: the mean of what they are coupled with (the entropic map)."""
         problem = self.problem
         target = problem.y.detach() if y is None else y
@@ -118,32 +145,37 @@ class CloudPlan:
         images = []
         for rows in tiles.slices():
             score = tiles.score(rows, self._bias)
-            kernel = exp_flushed(score.sub_(score.amax(1, keepdim=True)))
-            images.append((kernel @ target) / kernel.sum(1, keepdim=True))
-        return torch.cat(images)
+            kernel = exp_flushed(score.sub_(score.amax(-1, keepdim=True)))
+            images.append((kernel @ target) / kernel.sum(-1, keepdim=True))
+        return torch.cat(images, -2)
 
-    def potential(self, points: Float[Tensor, "p d"]) -> Float[Tensor, " p"]:
+    def potential(self, points: Float[Tensor, "*batch p d"]) -> Float[Tensor, "*batch p"]:
         """Return the potential ``f`` at points, seen or unseen: the soft c-transform of ``g``."""
         problem = self.problem
         tiles = make_tiles(points, problem.y, problem.epsilon, problem.cost)
-        return problem.epsilon * soft_transform(tiles, self._bias, torch.zeros_like(points[:, 0]))[0]
+        return self._epsilon * soft_transform(tiles, self._bias, torch.zeros_like(points[..., 0]))[0]
 
     @cached_property
-    def information(self) -> Float[Tensor, ""]:
+    def information(self) -> Float[Tensor, "*batch"]:
         """``KL(pi | a x b)`` in nats: the mutual information between the two clouds."""
-        total, log_b = self.f.new_zeros(()), self.problem.column_weights.detach().log()
-        tiles = make_tiles(self.problem.x, self.problem.y, self.problem.epsilon, self.problem.cost)
+        problem = self.problem
+        total, log_b = torch.zeros_like(self.marginal_error), problem.column_weights.detach().log()
+        tiles = make_tiles(problem.x, problem.y, problem.epsilon, problem.cost)
         for rows in tiles.slices():
             score = tiles.score(rows, self._bias)
-            log_density = score - log_b + (self.f[rows] / self.problem.epsilon).unsqueeze(1)
+            log_density = score - log_b.unsqueeze(-2) + (self.f[..., rows] / self._epsilon).unsqueeze(-1)
             if self._absent is not None:
                 log_density.masked_fill_(self._absent, 0)
-            total += (self._masses(score, rows) * log_density).sum()
+            total += (self._masses(score, rows) * log_density).sum((-2, -1))
         return total
 
     @cached_property
-    def transport_cost(self) -> Float[Tensor, ""]:
+    def transport_cost(self) -> Float[Tensor, "*batch"]:
         """``<C, pi>``: what moving the mass costs, without the smoothing."""
-        columns = self.apply_transposed(torch.ones_like(self.f).unsqueeze(1)).squeeze(1)
-        slack = self.problem.row_weights.detach() @ self.f + columns @ self.g
+        columns = self.marginals()[1]
+        slack = _mean(self.problem.row_weights, self.f) + _mean(columns, self.g)
         return slack - self.problem.epsilon * self.information
+
+
+def _mean(weights: Tensor, potential: Tensor) -> Tensor:
+    return (weights.detach().unsqueeze(-2) @ potential.unsqueeze(-1)).squeeze((-2, -1))

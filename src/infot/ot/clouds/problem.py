@@ -1,6 +1,7 @@
 """The problem between two clouds whose cost is too large to hold."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -9,7 +10,8 @@ from torch import Tensor
 from infot.errors import ProblemError
 from infot.ot.clouds.tiles import make_tiles
 from infot.ot.costs import Cost, SquaredEuclidean
-from infot.ot.regularisers import Entropic, Regulariser
+from infot.ot.padding import filled_points, masked_weights
+from infot.ot.regularisers import Entropic, Regulariser, price, unscaled
 from infot.ot.relative import Relative
 from infot.ot.weights import checked_weights
 
@@ -20,18 +22,22 @@ _SQUARED = SquaredEuclidean()
 
 @dataclass(frozen=True, eq=False)
 class CloudProblem:
-    """Move mass between two clouds at least cost, with entropic smoothing.
+    """Move mass between two clouds at least cost, with entropic smoothing; or between B pairs of clouds at once.
 
     Args:
-        x: Points of the rows, ``(n, d)``. May require gradients, as may the others: solves look at values only.
-        y: Points of the columns, ``(m, d)``.
-        regulariser: :class:`infot.ot.Entropic`, or :class:`infot.ot.Relative` of it.
+        x: Points of the rows, ``(n, d)`` or ``(B, n, d)``. May require gradients, as may the others: solves look at
+            values only.
+        y: Points of the columns, ``(m, d)`` or ``(B, m, d)``; a single cloud beside a batch is the same for all.
+        regulariser: :class:`infot.ot.Entropic`, or :class:`infot.ot.Relative` of it, by the mean cost of each item.
         cost: Ground cost; squared Euclidean is one matrix product a tile, others are called on a few rows at a time.
-        a: Weights of ``x``, non-negative with sum one; uniform if left out.
+        a: Weights of ``x``, ``(n,)`` or ``(B, n)``, non-negative with sum one; uniform if left out.
         b: Weights of ``y``; likewise.
+        row_mask: Which points of ``x`` are present, ``(n,)`` or ``(B, n)``; the others are padding: without weight,
+            never looked at. All if left out.
+        column_mask: Which points of ``y`` are present; likewise.
 
     Raises:
-        ProblemError: if clouds, weights or regulariser form no problem.
+        ProblemError: if clouds, weights, masks or regulariser form no problem.
     """
 
     x: Tensor
@@ -40,54 +46,98 @@ class CloudProblem:
     cost: Cost = _SQUARED
     a: Tensor | None = None
     b: Tensor | None = None
+    row_mask: Tensor | None = None
+    column_mask: Tensor | None = None
 
     def __post_init__(self) -> None:
-        """Check everything once; fill in weights and relative prices."""
-        for name, points in (("x", self.x), ("y", self.y)):
-            if points.ndim != 2 or len(points) == 0 or points.dtype not in (torch.float32, torch.float64):
-                raise ProblemError(
-                    f"expected {name} of shape (n, d), float32 or float64, got {points.dtype} of shape "
-                    f"{tuple(points.shape)}"
-                )
-            if not bool(torch.isfinite(points.detach().sum())):
-                raise ProblemError(f"expected finite points, got NaN or Inf in {name}")
-        if self.x.shape[1] != self.y.shape[1] or self.x.dtype != self.y.dtype:
-            raise ProblemError(
-                f"expected clouds of one dimension and dtype, got {tuple(self.x.shape)} and {tuple(self.y.shape)}"
-            )
-        object.__setattr__(self, "a", checked_weights(self.a, "a", len(self.x), self.x))
-        object.__setattr__(self, "b", checked_weights(self.b, "b", len(self.y), self.y))
+        """Check everything once; fill in batch axes, weights, points of padding and relative prices."""
+        _check_form(self.x, self.y)
+        batch = self.x.shape[:-2] or self.y.shape[:-2]
+        fill = object.__setattr__
+        for points, weights, mask in (("x", "a", "row_mask"), ("y", "b", "column_mask")):
+            cloud = getattr(self, points)
+            cloud = filled_points(cloud.expand(*batch, *cloud.shape[-2:]), getattr(self, mask), mask)
+            if not bool(torch.isfinite(cloud.detach().sum())):
+                raise ProblemError(f"expected finite points, got NaN or Inf in {points}")
+            given = masked_weights(getattr(self, weights), getattr(self, mask), cloud)
+            fill(self, points, cloud)
+            checked = checked_weights(given, weights, cloud.shape[-2], cloud)
+            fill(self, weights, checked.expand(cloud.shape[:-1]))
         if isinstance(self.regulariser, Relative):
-            object.__setattr__(self, "regulariser", self.regulariser.times_mean(self.mean_cost()))
-        if not isinstance(self.regulariser, Entropic):
-            raise ProblemError(
-                f"expected Entropic smoothing of clouds, got {type(self.regulariser).__name__}"
-            )
+            fill(self, "regulariser", self.regulariser.times_mean(self.mean_cost()))
+        base = unscaled(self.regulariser)
+        if not isinstance(base, Entropic):
+            raise ProblemError(f"expected Entropic smoothing of clouds, got {type(base).__name__}")
+        if not self.batched:
+            fill(self, "regulariser", Entropic(float(self.epsilon)))
 
-    def mean_cost(self) -> float:
+    def mean_cost(self) -> Float[Tensor, "*batch"]:
         """Return the mean cost under ``a x b``, without holding the cost."""
         x, y, a, b = (t.detach() for t in (self.x, self.y, self.row_weights, self.column_weights))
+        a, b = a.unsqueeze(-2), b.unsqueeze(-1)
         if isinstance(self.cost, SquaredEuclidean):
-            mean = a @ x - b @ y
-            spread = (a @ (x - a @ x).square() + b @ (y - b @ y).square()).sum()
-            return float(spread + mean.square().sum())
-        tiles, none = make_tiles(x, y, 1.0, self.cost), torch.zeros_like(b)
-        return -sum(float(a[rows] @ (tiles.score(rows, none) @ b)) for rows in tiles.slices())
+            origin = x[..., :1, :]  # where all points are equal, the mean is zero to the last digit
+            x, y = x - origin, y - origin
+            of_x, of_y = a @ x, b.mT @ y
+            spread = (a @ (x - of_x).square() + b.mT @ (y - of_y).square()).sum(-1)
+            return (spread + (of_x - of_y).square().sum(-1)).squeeze(-1)
+        tiles, none = make_tiles(x, y, 1.0, self.cost), torch.zeros_like(b.squeeze(-1))
+        total = x.new_zeros(x.shape[:-2], dtype=torch.float64)
+        for rows in tiles.slices():
+            total -= (a[..., rows] @ (tiles.score(rows, none) @ b)).squeeze((-2, -1))
+        return total.to(x.dtype)
 
     @property
-    def epsilon(self) -> float:
-        """Price of a nat, in units of cost."""
-        assert isinstance(self.regulariser, Entropic)
-        return self.regulariser.epsilon
+    def batched(self) -> bool:
+        """Whether the problem has a leading batch axis."""
+        return self.x.ndim == 3
+
+    def items(self) -> list["CloudProblem"]:
+        """Return the problem of every item of the batch, or the only one, cut off from the graph."""
+        arrays = [t.detach() for t in (self.x, self.y, self.row_weights, self.column_weights)]
+        if not self.batched:
+            arrays = [t.unsqueeze(0) for t in arrays]
+        epsilons = torch.as_tensor(self.epsilon, dtype=torch.float64).expand(len(arrays[0])).tolist()
+        return [
+            self.derived(x=x, y=y, a=a, b=b, regulariser=Entropic(epsilon), row_mask=None, column_mask=None)
+            for x, y, a, b, epsilon in zip(*arrays, epsilons, strict=True)
+        ]
+
+    def derived(self, **changes: Any) -> "CloudProblem":
+        """Return the problem with fields exchanged for ones known to fit, without checking everything again."""
+        derived = object.__new__(CloudProblem)
+        derived.__dict__.update(self.__dict__ | changes)
+        return derived
 
     @property
-    def row_weights(self) -> Float[Tensor, " n"]:
+    def epsilon(self) -> float | Float[Tensor, " B"]:
+        """Price of a nat, in units of cost; one an item where it is relative to the costs of a batch."""
+        epsilon = price(self.regulariser, self.row_weights)
+        return epsilon.flatten() if isinstance(epsilon, Tensor) else epsilon
+
+    @property
+    def row_weights(self) -> Float[Tensor, "*batch n"]:
         """The weights of ``x``, filled in."""
         assert self.a is not None
         return self.a
 
     @property
-    def column_weights(self) -> Float[Tensor, " m"]:
+    def column_weights(self) -> Float[Tensor, "*batch m"]:
         """The weights of ``y``, filled in."""
         assert self.b is not None
         return self.b
+
+
+def _check_form(x: Tensor, y: Tensor) -> None:
+    for name, points in (("x", x), ("y", y)):
+        floating = points.dtype in (torch.float32, torch.float64)
+        if points.ndim not in (2, 3) or 0 in points.shape[:-1] or not floating:
+            raise ProblemError(
+                f"expected {name} of shape (n, d) or (B, n, d), float32 or float64, got {points.dtype} of shape "
+                f"{tuple(points.shape)}"
+            )
+    batches = {len(points) for points in (x, y) if points.ndim == 3}
+    if x.shape[-1] != y.shape[-1] or x.dtype != y.dtype or len(batches) > 1:
+        raise ProblemError(
+            f"expected clouds of one dimension, dtype and batch size, got {tuple(x.shape)} and {tuple(y.shape)}"
+        )

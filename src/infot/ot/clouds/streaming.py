@@ -36,7 +36,7 @@ class CloudSolver(ABC):
         """Solve a problem between clouds.
 
         Args:
-            problem: The problem.
+            problem: The problem: without a batch axis or padding, cut off from the graph, every point with weight.
             tolerance: L1 marginal error to reach.
             max_steps: Limit on the passes over the whole cost.
             start: Potential of the columns to start from.
@@ -71,35 +71,35 @@ class Streaming(CloudSolver):
         self, problem: CloudProblem, *, tolerance: float, max_steps: int, start: Tensor | None
     ) -> CloudPlan:
         """Solve a problem between clouds; with ``start`` there is no subsample."""
-        a, b = problem.row_weights.detach(), problem.column_weights.detach()
-        tiles = make_tiles(problem.x, problem.y, problem.epsilon, problem.cost)
+        a, b, epsilon = problem.row_weights, problem.column_weights, problem.epsilon
+        tiles = make_tiles(problem.x, problem.y, epsilon, problem.cost)
         g = self._coarse(problem) if start is None else start
         accelerate, patience = Anderson(self.approach.memory, to_loop(b.unsqueeze(0))), Patience(_PATIENCE)
         log_b, step, otherwise = b.log(), 0, Status.MAX_STEPS
         while True:
             step += 1
-            transform, masses = soft_transform(tiles, g / problem.epsilon + log_b, a)
+            transform, masses = soft_transform(tiles, g / epsilon + log_b, a)
             error = (masses - b).abs().sum().unsqueeze(0)
-            (status,) = statuses_of(error, tolerance)
-            if status is not Status.MAX_STEPS or step == max_steps:
+            statuses = statuses_of(error, tolerance)
+            if statuses != (Status.MAX_STEPS,) or step == max_steps:
                 break
             if patience.exhausted(to_loop(error)):
                 otherwise = Status.STALLED
                 break
-            ratio = torch.where(b > 0, safe_log(masses) - safe_log(b), 0.0)
-            move = to_loop((-problem.epsilon * ratio).unsqueeze(0))
-            value = to_loop((problem.epsilon * (a @ transform) + b @ g).unsqueeze(0))
+            move = to_loop((-epsilon * (safe_log(masses) - log_b)).unsqueeze(0))
+            value = to_loop((epsilon * (a @ transform) + b @ g).unsqueeze(0))
             g = from_loop(accelerate.next(to_loop(g.unsqueeze(0)), move, to_loop(error), value))[0]
-        (status,) = statuses_of(error, tolerance, otherwise)
-        f, name = problem.epsilon * transform, f"Streaming(coarse={self.coarse})"
-        return CloudPlan(problem, f, _extended(problem, f, g), error[0], step, status, name)
+        statuses = statuses_of(error, tolerance, otherwise)
+        name = f"Streaming(coarse={self.coarse})"
+        return CloudPlan(problem, epsilon * transform, g, error[0], torch.tensor(step), statuses, name)
 
     def _coarse(self, problem: CloudProblem) -> Float[Tensor, " m"]:
         """Return the columns' potential of the plan between subsamples, extended to all columns."""
-        a, b, epsilon = problem.row_weights.detach(), problem.column_weights.detach(), problem.epsilon
-        rows, columns = _spread(a, self.coarse), _spread(b, self.coarse)
-        x, y = problem.x.detach()[rows], problem.y.detach()[columns]
-        few_a, few_b = a[rows] / a[rows].sum(), b[columns] / b[columns].sum()
+        rows, columns = (_spread(points, self.coarse) for points in (problem.x, problem.y))
+        few_a, few_b = (
+            _proportions(w[i]) for w, i in ((problem.row_weights, rows), (problem.column_weights, columns))
+        )
+        x, y, epsilon = problem.x[rows], problem.y[columns], problem.epsilon
         small = OTProblem(
             cost=problem.cost(x, y), regulariser=problem.regulariser, a=few_a, b=few_b
         ).as_batch()
@@ -107,24 +107,15 @@ class Streaming(CloudSolver):
             small, tolerance=_COARSE_TOLERANCE, max_steps=_COARSE_STEPS, start=None
         )
         tiles = make_tiles(problem.y, x, epsilon, problem.cost)
-        return epsilon * soft_transform(tiles, solution.f[0] / epsilon + few_a.log(), b)[0]
+        bias = solution.f[0] / epsilon + few_a.log()
+        return epsilon * soft_transform(tiles, bias, problem.column_weights)[0]
 
 
-def _extended(problem: CloudProblem, f: Tensor, g: Tensor) -> Tensor:
-    """Return the columns' potential with that of columns without weight by the soft c-transform of ``f``."""
-    absent = problem.column_weights.detach() == 0
-    if not bool(absent.any()):
-        return g
-    tiles = make_tiles(problem.y[absent], problem.x, problem.epsilon, problem.cost)
-    bias = f / problem.epsilon + problem.row_weights.detach().log()
-    return g.masked_scatter(
-        absent, problem.epsilon * soft_transform(tiles, bias, torch.zeros_like(g[absent]))[0]
-    )
+def _spread(points: Tensor, count: int) -> Tensor:
+    """Return the indices of up to ``count`` points, evenly spread over the order that they come in."""
+    n = len(points)
+    return torch.linspace(0, n - 1, min(n, count), device=points.device).round().long()
 
 
-def _spread(weights: Tensor, count: int) -> Tensor:
-    """Return the indices of up to ``count`` points with weight, evenly spread over the order that they come in."""
-    present = weights.nonzero().squeeze(1)
-    if len(present) <= count:
-        return present
-    return present[torch.linspace(0, len(present) - 1, count, device=weights.device).round().long()]
+def _proportions(weights: Tensor) -> Tensor:
+    return weights / weights.sum()

@@ -30,7 +30,7 @@ class SymmetricStreaming(CloudSolver):
         Raises:
             ProblemError: if the two clouds or their weights differ.
         """
-        a = problem.row_weights.detach()
+        a = problem.row_weights
         if not (torch.equal(problem.x, problem.y) and torch.equal(a, problem.column_weights)):
             raise ProblemError("SymmetricStreaming solves a cloud against itself, got two; use Streaming")
         tiles = make_tiles(problem.x, problem.y, problem.epsilon, problem.cost)
@@ -41,9 +41,10 @@ class SymmetricStreaming(CloudSolver):
             step += 1
             transform, masses = soft_transform(tiles, f / problem.epsilon + log_a, a)
             error = (masses - a).abs().sum()
-            (status,) = statuses_of(error.unsqueeze(0), tolerance)
-            if status is not Status.MAX_STEPS or step == max_steps:
+            statuses = statuses_of(error.unsqueeze(0), tolerance)
+            if statuses != (Status.MAX_STEPS,) or step == max_steps:
                 break
             move = averaging_move(problem.epsilon * transform - f, move)
             f = f + move
-        return CloudPlan(problem, problem.epsilon * transform, f, error, step, status, "SymmetricStreaming")
+        exact = problem.epsilon * transform
+        return CloudPlan(problem, exact, f, error, torch.tensor(step), statuses, "SymmetricStreaming")

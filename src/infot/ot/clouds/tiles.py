@@ -1,5 +1,6 @@
-"""The scaled cost between two clouds, a few rows at a time."""
+"""The scaled cost between two clouds, or the clouds of a batch, a few rows at a time."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
@@ -20,16 +21,17 @@ class Tiles(ABC):
     """Rows of ``bias - C / epsilon``.
 
     Args:
-        n: Number of rows.
-        m: Number of columns.
-        like: A tensor of the dtype and device of the clouds.
+        x: Points of the rows.
+        y: Points of the columns.
     """
 
-    def __init__(self, n: int, m: int, like: Tensor) -> None:
-        self.n, self.m = n, m
-        entries = _CPU_ENTRIES if like.device.type == "cpu" else _GPU_ENTRIES
-        self._height = min(n, max(1, entries // m))
-        self._buffer = like.new_empty(self._height, m)
+    def __init__(self, x: Float[Tensor, "*batch n d"], y: Float[Tensor, "*batch m d"]) -> None:
+        *self._batch, self.n, _ = x.shape
+        self.m = y.shape[-2]
+        self._row = math.prod(self._batch) * self.m
+        entries = _CPU_ENTRIES if x.device.type == "cpu" else _GPU_ENTRIES
+        self._height = min(self.n, max(1, entries // self._row))
+        self._buffer = x.new_empty(self._height * self._row)
 
     def slices(self) -> Iterator[slice]:
         """Return the rows of each tile."""
@@ -38,30 +40,33 @@ class Tiles(ABC):
     def buffer(self, rows: slice) -> Tensor:
         """Return the memory of a tile, which the next tile overwrites."""
         height = rows.stop - rows.start
-        return self._buffer[:height] if height <= self._height else self._buffer.new_empty(height, self.m)
+        size = height * self._row
+        memory = self._buffer[:size] if height <= self._height else self._buffer.new_empty(size)
+        return memory.view(*self._batch, height, self.m)
 
     @abstractmethod
-    def score(self, rows: slice, bias: Float[Tensor, " m"]) -> Float[Tensor, "r m"]:
+    def score(self, rows: slice, bias: Float[Tensor, "*batch m"]) -> Float[Tensor, "*batch r m"]:
         """Return ``bias_j - C_ij / epsilon`` for some rows, in memory that the next call overwrites."""
 
 
 class _EuclideanTiles(Tiles):
     """The squared Euclidean cost, in one matrix product a tile; ``-|x|^2`` rides along as a coordinate."""
 
-    def __init__(self, x: Tensor, y: Tensor, epsilon: float) -> None:
-        super().__init__(len(x), len(y), x)
-        centre = y.mean(0)
+    def __init__(self, x: Tensor, y: Tensor, epsilon: float | Tensor) -> None:
+        super().__init__(x, y)
+        centre = y.mean(-2, keepdim=True)
         x, y = x - centre, y - centre
-        self._left = torch.cat([x, -x.square().sum(1, keepdim=True) / epsilon], 1)
-        self._right = torch.cat([y * (2 / epsilon), torch.ones_like(y[:, :1])], 1).T.contiguous()
-        self._squares = y.square().sum(1) / epsilon
+        self._left = torch.cat([x, -x.square().sum(-1, keepdim=True) / epsilon], -1)
+        self._right = torch.cat([y * (2 / epsilon), torch.ones_like(y[..., :1])], -1).mT.contiguous()
+        self._squares = (y.square().sum(-1, keepdim=True) / epsilon).squeeze(-1)
+        self._product = torch.baddbmm if self._batch else torch.addmm
 
     def score(self, rows: slice, bias: Tensor) -> Tensor:
         """Return the scores by one product, without TF32: its rounding stalls solvers."""
-        height = rows.stop - rows.start
-        column = (bias - self._squares).expand(height, -1)
+        out = self.buffer(rows)
+        column = (bias - self._squares).unsqueeze(-2).expand(out.shape)
         with _Exact(bias.device.type):
-            return torch.addmm(column, self._left[rows], self._right, out=self.buffer(rows))
+            return self._product(column, self._left[..., rows, :], self._right, out=out)
 
 
 class _Exact:
@@ -83,28 +88,34 @@ class _Exact:
 class _CostTiles(Tiles):
     """Any other cost."""
 
-    def __init__(self, x: Tensor, y: Tensor, epsilon: float, cost: Cost) -> None:
-        super().__init__(len(x), len(y), x)
-        self._x, self._y, self._epsilon, self._cost = x, y, epsilon, cost
+    def __init__(self, x: Tensor, y: Tensor, epsilon: float | Tensor, cost: Cost) -> None:
+        super().__init__(x, y)
+        self._x, self._y, self._cost = x, y, cost
+        self._scale = torch.as_tensor(-1 / epsilon, dtype=x.dtype, device=x.device)
 
     def score(self, rows: slice, bias: Tensor) -> Tensor:
         """Return the scores."""
-        return torch.sub(
-            bias, self._cost(self._x[rows], self._y), alpha=1 / self._epsilon, out=self.buffer(rows)
-        )
+        cost = self._cost(self._x[..., rows, :], self._y)
+        return torch.addcmul(bias.unsqueeze(-2), cost, self._scale, out=self.buffer(rows))
 
 
-def make_tiles(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"], epsilon: float, cost: Cost) -> Tiles:
-    """Return the tiles of a cost between two clouds."""
+def make_tiles(
+    x: Float[Tensor, "*batch n d"],
+    y: Float[Tensor, "*batch m d"],
+    epsilon: float | Float[Tensor, " B"],
+    cost: Cost,
+) -> Tiles:
+    """Return the tiles of a cost between two clouds, in units of epsilon."""
     x, y = x.detach(), y.detach()
+    units = epsilon.to(x).reshape(-1, 1, 1) if isinstance(epsilon, Tensor) else epsilon
     if isinstance(cost, SquaredEuclidean):
-        return _EuclideanTiles(x, y, epsilon)
-    return _CostTiles(x, y, epsilon, cost)
+        return _EuclideanTiles(x, y, units)
+    return _CostTiles(x, y, units, cost)
 
 
 def soft_transform(
-    tiles: Tiles, bias: Float[Tensor, " m"], a: Float[Tensor, " n"]
-) -> tuple[Float[Tensor, " n"], Float[Tensor, " m"]]:
+    tiles: Tiles, bias: Float[Tensor, "*batch m"], a: Float[Tensor, "*batch n"]
+) -> tuple[Float[Tensor, "*batch n"], Float[Tensor, "*batch m"]]:
     """Return ``-log sum_j exp(bias_j - C_ij / epsilon)`` of every row, and the mass of every column in one pass.
 
     The columns are those of the plan whose rows are made exact by the transform: ``sum_i a_i softmax_j(score_ij)``.
@@ -112,9 +123,9 @@ def soft_transform(
     transform, masses = torch.empty_like(a), torch.zeros_like(bias)
     for rows in tiles.slices():
         score = tiles.score(rows, bias)
-        top = score.amax(1)
-        kernel = exp_flushed(score.sub_(top.unsqueeze(1)))
-        total = kernel.sum(1)
-        transform[rows] = -(top + total.log())
-        masses += (a[rows] / total) @ kernel
+        top = score.amax(-1)
+        kernel = exp_flushed(score.sub_(top.unsqueeze(-1)))
+        total = kernel.sum(-1)
+        transform[..., rows] = -(top + total.log())
+        masses += ((a[..., rows] / total).unsqueeze(-2) @ kernel).squeeze(-2)
     return transform, masses

@@ -37,9 +37,9 @@ class _CloudValue(torch.autograd.Function):
         if ctx.needs_input_grad[0] or ctx.needs_input_grad[1]:
             euclidean = isinstance(plan.problem.cost, SquaredEuclidean)
             for_x, for_y = (_euclidean if euclidean else _by_autograd)(plan, x, y)
-            for_x, for_y = grad * for_x, grad * for_y
-        for_a = grad * centred(plan.f, a) if ctx.needs_input_grad[2] else None
-        for_b = grad * centred(plan.g, b) if ctx.needs_input_grad[3] else None
+            for_x, for_y = grad[..., None, None] * for_x, grad[..., None, None] * for_y
+        for_a = grad.unsqueeze(-1) * centred(plan.f, a) if ctx.needs_input_grad[2] else None
+        for_b = grad.unsqueeze(-1) * centred(plan.g, b) if ctx.needs_input_grad[3] else None
         return for_x, for_y, for_a, for_b, None
 
 
@@ -48,10 +48,11 @@ def _euclidean(plan: CloudPlan, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     for_x, for_y = torch.empty_like(x), torch.zeros_like(y)
     columns = torch.zeros_like(plan.g)
     for rows, block in plan.row_blocks():
-        for_x[rows] = x[rows] * block.sum(1, keepdim=True) - block @ y
-        for_y -= block.T @ x[rows]
-        columns += block.sum(0)
-    return 2 * for_x, 2 * (for_y + y * columns.unsqueeze(1))
+        part = x[..., rows, :]
+        for_x[..., rows, :] = part * block.sum(-1, keepdim=True) - block @ y
+        for_y -= block.mT @ part
+        columns += block.sum(-2)
+    return 2 * for_x, 2 * (for_y + y * columns.unsqueeze(-1))
 
 
 def _by_autograd(plan: CloudPlan, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -59,15 +60,15 @@ def _by_autograd(plan: CloudPlan, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]
     for_x, for_y = torch.empty_like(x), torch.zeros_like(y)
     for rows, block in plan.row_blocks():
         with torch.enable_grad():
-            left, right = x[rows].detach().requires_grad_(), y.detach().requires_grad_()
+            left, right = x[..., rows, :].detach().requires_grad_(), y.detach().requires_grad_()
             cost = plan.problem.cost(left, right)
             part_x, part_y = torch.autograd.grad(cost, (left, right), block)
-        for_x[rows] = part_x
+        for_x[..., rows, :] = part_x
         for_y += part_y
     return for_x, for_y
 
 
-def cloud_value(plan: CloudPlan) -> Float[Tensor, ""]:
+def cloud_value(plan: CloudPlan) -> Float[Tensor, "*batch"]:
     """Return the optimal value between a plan's clouds, differentiable in points and weights.
 
     By the envelope theorem: the plan is held. Weights live on the simplex, so their gradients are centred. The gradient
