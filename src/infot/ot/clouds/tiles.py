@@ -28,10 +28,9 @@ class Tiles(ABC):
     def __init__(self, x: Float[Tensor, "*batch n d"], y: Float[Tensor, "*batch m d"]) -> None:
         *self._batch, self.n, _ = x.shape
         self.m = y.shape[-2]
-        self._row = math.prod(self._batch) * self.m
         entries = _CPU_ENTRIES if x.device.type == "cpu" else _GPU_ENTRIES
-        self._height = min(self.n, max(1, entries // self._row))
-        self._buffer = x.new_empty(self._height * self._row)
+        self._height = min(self.n, max(1, entries // (math.prod(self._batch) * self.m)))
+        self._buffer = x.new_empty(*self._batch, self._height, self.m)
 
     def slices(self) -> Iterator[slice]:
         """Return the rows of each tile."""
@@ -40,9 +39,9 @@ class Tiles(ABC):
     def buffer(self, rows: slice) -> Tensor:
         """Return the memory of a tile, which the next tile overwrites."""
         height = rows.stop - rows.start
-        size = height * self._row
-        memory = self._buffer[:size] if height <= self._height else self._buffer.new_empty(size)
-        return memory.view(*self._batch, height, self.m)
+        return (
+            self._buffer if height == self._height else self._buffer.new_empty(*self._batch, height, self.m)
+        )
 
     @abstractmethod
     def score(self, rows: slice, bias: Float[Tensor, "*batch m"]) -> Float[Tensor, "*batch r m"]:
@@ -64,7 +63,7 @@ class _EuclideanTiles(Tiles):
     def score(self, rows: slice, bias: Tensor) -> Tensor:
         """Return the scores by one product, without TF32: its rounding stalls solvers."""
         out = self.buffer(rows)
-        column = (bias - self._squares).unsqueeze(-2).expand(out.shape)
+        column = (bias - self._squares).unsqueeze(-2)
         with _Exact(bias.device.type):
             return self._product(column, self._left[..., rows, :], self._right, out=out)
 
@@ -127,5 +126,12 @@ def soft_transform(
         kernel = exp_flushed(score.sub_(top.unsqueeze(-1)))
         total = kernel.sum(-1)
         transform[..., rows] = -(top + total.log())
-        masses += ((a[..., rows] / total).unsqueeze(-2) @ kernel).squeeze(-2)
+        _add_columns(masses, a[..., rows] / total, kernel)
     return transform, masses
+
+
+def _add_columns(masses: Tensor, weights: Tensor, kernel: Tensor) -> None:
+    if masses.ndim == 1:
+        masses.addmv_(kernel.mT, weights)
+    else:
+        masses += (weights.unsqueeze(-2) @ kernel).squeeze(-2)
