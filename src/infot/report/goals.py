@@ -75,8 +75,24 @@ class _Bound(Goal):
     def _good(self, value: float) -> bool:
         return value >= self.bound if self.better == "higher" else value <= self.bound
 
-    def _short(self, value: float) -> str:
-        return _difference(self.metric, abs(value - self.bound))
+    @abstractmethod
+    def _value(self, metric: Row) -> float:
+        """Return what is held against the bound."""
+
+    @abstractmethod
+    def _told(self, metric: Row) -> str:
+        """Write what was measured."""
+
+    def judge(self, comparison: Comparison, preset: str) -> Verdict:
+        row = comparison.ours(preset)
+        metric = row["metrics"].get(self.metric) if row else None
+        if row is None or metric is None or not metric["values"] or metric["mean"] is None:
+            return self.unmeasured()
+        value, told = self._value(metric), self._told(metric)
+        if self._good(value):
+            return Verdict(self.words, told, True)
+        short = _difference(self.metric, abs(value - self.bound))
+        return Verdict(self.words, told, False, short, self._missing_seeds(row, metric["values"]))
 
     def _missing_seeds(self, row: Row, values: Sequence[float]) -> str:
         """Name the seeds that miss the bound by themselves."""
@@ -95,14 +111,11 @@ class Mean(_Bound):
     def words(self) -> str:
         return f"{self._title}, mean of the seeds"
 
-    def judge(self, comparison: Comparison, preset: str) -> Verdict:
-        row = comparison.ours(preset)
-        metric = row["metrics"].get(self.metric) if row else None
-        if row is None or metric is None or metric["mean"] is None:
-            return self.unmeasured()
-        met, value = self._good(metric["mean"]), metric["mean"]
-        why = "" if met else self._missing_seeds(row, metric["values"])
-        return Verdict(self.words, spread(self.metric, metric), met, "" if met else self._short(value), why)
+    def _value(self, metric: Row) -> float:
+        return metric["mean"]
+
+    def _told(self, metric: Row) -> str:
+        return spread(self.metric, metric)
 
 
 @dataclass(frozen=True)
@@ -113,16 +126,11 @@ class EverySeed(_Bound):
     def words(self) -> str:
         return f"{self._title} with every seed"
 
-    def judge(self, comparison: Comparison, preset: str) -> Verdict:
-        row = comparison.ours(preset)
-        metric = row["metrics"].get(self.metric) if row else None
-        if row is None or metric is None or not metric["values"]:
-            return self.unmeasured()
-        worst = min(metric["values"]) if self.better == "higher" else max(metric["values"])
-        met = self._good(worst)
-        told = f"{write_value(self.metric, worst)} at worst"
-        why = "" if met else self._missing_seeds(row, metric["values"])
-        return Verdict(self.words, told, met, "" if met else self._short(worst), why)
+    def _value(self, metric: Row) -> float:
+        return min(metric["values"]) if self.better == "higher" else max(metric["values"])
+
+    def _told(self, metric: Row) -> str:
+        return f"{write_value(self.metric, self._value(metric))} at worst"
 
 
 @dataclass(frozen=True)
