@@ -57,6 +57,12 @@ def test_the_custom_preset_needs_a_path() -> None:
         ("latent.ordered", True, r"latent\.ordered: there is nothing to order"),
         ("model.width", 1, r"model\.width: expected at least 2"),
         ("model.depth", 0, r"model\.depth: expected at least 1"),
+        ("model.code_blends", -1, r"model\.code_blends: expected at least 0, got -1"),
+        (
+            "model.code_blends",
+            1,
+            r"model\.code_blends: a mlp generator has nothing to blend; expected 0",
+        ),
         ("model.noise_gain", 0.0, "model.noise_gain: expected a positive number, got 0.0"),
         ("model.displacement_grid", 1, r"model\.displacement_grid: expected 0 \(none\) or at least 2"),
         ("objective.epsilon", (0.1, 0.0), r"objective\.epsilon: expected positive numbers, got 0\.0"),

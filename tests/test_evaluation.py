@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from infot import evaluation as evaluation_module
+from infot.config import ModelConfig
+from infot.coordinate_names import code_names, noise_names
 from infot.data import Dataset, DatasetInfo, Scaling, load
 from infot.errors import ConfigError, NumericalError, RunFolderError
 from infot.evaluation import Evaluation, evaluate, write
@@ -33,6 +35,8 @@ class FakeModel:
         self.coder = coder
         self.holds_plan = coder is not None
         self.route = "the rule"
+        self.code_names = code_names(self.latents, ModelConfig())
+        self.noise_names = noise_names(self.latents, ModelConfig(), (1,))
 
     def generate(self, code: Tensor, noise: Tensor) -> Tensor:
         return self.generator(code, noise)
@@ -153,14 +157,15 @@ def test_arrays_of_vectors_have_the_shapes_of_the_report(exact) -> None:
         "plan_mass": (720,),
         "traversals": (2, 9, 8, 2),
         "traversal_values": (9,),
+        "traversal_names": (2,),
         "code_label_counts": (8, 8),
         "code_frequencies": (8,),
         "class_names": (8,),
         "code_prior": (8,),
     }
-    numbers = [array for name, array in exact.arrays.items() if name != "class_names"]
+    numbers = [array for name, array in exact.arrays.items() if not name.endswith("_names")]
     assert {array.dtype.name for array in numbers} == {"float32", "int64"}
-    assert exact.arrays["class_names"].dtype.kind == "U"
+    assert exact.arrays["class_names"].dtype.kind == exact.arrays["traversal_names"].dtype.kind == "U"
 
 
 def test_the_plan_shown_joins_each_point_to_one_near_it(exact) -> None:
@@ -318,6 +323,7 @@ def test_arrays_of_images_have_the_shapes_of_the_report() -> None:
         "traversals": (3, 27, 1, 6, 6),
         "code_loops": (4, 24, 1, 6, 6),
         "traversal_values": (27,),
+        "traversal_names": (3,),
         "posterior_data": (40, 1, 6, 6),
         "posterior": (40, 4),
         "posterior_labels": (40,),
@@ -356,6 +362,24 @@ def test_every_kind_of_code_is_shown_row_by_row(code, rows) -> None:
     assert len(np.unique(shown, axis=0)) >= rows - 2  # sweeps meet in the centre
     assert "posterior" not in arrays
     assert arrays["traversal_values"].max() == pytest.approx(0.95)
+
+
+def test_continuous_codes_are_swept_in_every_category_and_named() -> None:
+    code = (Categorical(3), Uniform(2))
+
+    def generator(c: Tensor, e: Tensor) -> Tensor:
+        return torch.nn.functional.pad(c, (0, 31)).reshape(-1, 1, 6, 6)
+
+    arrays = evaluate(FakeModel(code, Uniform(1), generator), bars(), seed=0).arrays
+    assert arrays["code_traversals"].shape == (2, 27, 1, 6, 6)
+    assert arrays["code_traversal_names"].tolist() == ["uniform 1", "uniform 2"]
+    shown = arrays["category_traversals"].reshape(2, 3, 27, 36)[..., :5]
+    np.testing.assert_array_equal(shown[..., :3], np.broadcast_to(np.eye(3)[:, None], (2, 3, 27, 3)))
+    for j in range(2):
+        np.testing.assert_allclose(
+            shown[j, :, :, 3 + j], np.tile(np.linspace(-0.95, 0.95, 27), (3, 1)), atol=1e-6
+        )
+        assert (shown[j, :, :, 4 - j] == 0).all()
 
 
 def test_axes_of_an_anisotropic_gaussian_are_measured() -> None:

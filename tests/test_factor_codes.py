@@ -12,7 +12,7 @@ from infot.data import Dataset, DatasetInfo
 from infot.data.factors import FactorImages, FactorSpace
 from infot.errors import ConfigError
 from infot.evaluation import Evaluation, evaluate
-from infot.factor_codes import code_names, code_numbers, measure_factors
+from infot.factor_codes import code_numbers, measure_factors, number_names
 from infot.metrics import DEFAULT
 from infot.metrics.disentanglement import Forest, Votes
 from infot.model import Encoding
@@ -38,6 +38,8 @@ class Mute:
     """A model that cannot read codes of data."""
 
     latents = SPACE
+    code_names = ("kind", "place", "normal 1")
+    noise_names = ("noise 1", "noise 2")
     holds_plan = False
     route = "nothing"
 
@@ -99,13 +101,8 @@ def test_a_circle_is_cosine_and_sine_in_units_of_its_prior() -> None:
         code_numbers(space, 0.3 * codes)[:, :2], numbers[:, :2]
     )  # of a mean: its direction
     circles = [f"circle {i} {end}" for i in (1, 2) for end in ("cosine", "sine")]
-    assert code_names(space) == (*circles[:2], "uniform 1", *circles[2:])
-
-
-def test_names_are_counted_within_their_kind() -> None:
-    space = LatentSpace((Categorical(3), Uniform(2), Categorical(2), Normal(1)), Normal(1))
-    assert code_names(space) == ("categorical 1", "uniform 1", "uniform 2", "categorical 2", "normal 1")
-    assert code_numbers(space, torch.zeros(4, space.code_dim)).shape == (4, len(code_names(space)))
+    names = number_names(space, ("circle 1", "uniform 1", "circle 2"))
+    assert names == (*circles[:2], "uniform 1", *circles[2:])
 
 
 @pytest.fixture
@@ -142,7 +139,7 @@ def test_an_evaluation_holds_the_metrics_the_table_and_the_route(evaluated) -> N
     assert found.metrics["mig"].n == 600
     np.testing.assert_allclose(found.arrays["factor_information"], [[1, 0, 0], [0, 1, 0]], atol=0.02)
     assert found.arrays["factor_names"].tolist() == ["upper", "lower"]
-    assert found.arrays["code_names"].tolist() == ["categorical 1", "uniform 1", "normal 1"]
+    assert found.arrays["code_names"].tolist() == ["kind", "place", "normal 1"]
     assert found.protocol["name"] == "factors"
     assert (
         "codes by the rule of images rendered from independent factors, 600 to learn"

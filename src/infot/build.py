@@ -227,6 +227,7 @@ def _generator(
                 displacement_grid=model.displacement_grid,
                 appearances=model.appearances,
                 driven=model.code_deformations,
+                blends=model.code_blends,
             )
             if points is not None:
                 generator.initialise(points, torch.default_generator)

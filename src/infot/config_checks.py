@@ -152,8 +152,9 @@ def _model(model: ModelConfig, objective: ObjectiveConfig) -> Iterator[str]:
         yield f"model.noise_gain: expected a positive number, got {model.noise_gain}"
     if model.displacement_grid != 0 and model.displacement_grid < 2:
         yield f"model.displacement_grid: expected 0 (none) or at least 2, got {model.displacement_grid}"
-    if model.appearances < 0:
-        yield _at_least("model.appearances", model.appearances, 0)
+    for name in ("appearances", "code_blends"):
+        if getattr(model, name) < 0:
+            yield _at_least(f"model.{name}", getattr(model, name), 0)
 
 
 def _driven(config: RunConfig) -> Iterator[str]:
@@ -162,13 +163,17 @@ def _driven(config: RunConfig) -> Iterator[str]:
     if config.model.generator != "deformable":
         if driven:
             yield f"model.code_deformations: a {config.model.generator} generator has no deformations; leave them out"
+        if config.model.code_blends:
+            yield f"model.code_blends: a {config.model.generator} generator has nothing to blend; expected 0"
         return
     angles = int("rotation" in driven)
-    if latent.circle != angles or latent.uniform + latent.normal != len(driven) - angles:
+    blends = config.model.code_blends
+    if latent.circle != angles or latent.uniform + latent.normal != len(driven) - angles + blends:
         yield (
-            "model.code_deformations: expected `rotation` for the angle of latent.circle and one name for each "
-            f"dimension of latent.uniform and latent.normal, got {latent.circle} angles, {latent.uniform} uniform and "
-            f"{latent.normal} normal dimensions for ({', '.join(driven)})"
+            "model.code_deformations: expected `rotation` for the angle of latent.circle and one name, or one of "
+            f"model.code_blends, for each dimension of latent.uniform and latent.normal, got {latent.circle} angles, "
+            f"{latent.uniform} uniform and {latent.normal} normal dimensions for ({', '.join(driven)}) and {blends} "
+            "blends"
         )
     if angles and driven[0] != "rotation":
         yield f"model.code_deformations: name rotation first, as angles come first in the code; got {', '.join(driven)}"

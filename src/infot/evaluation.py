@@ -16,7 +16,7 @@ from infot.data import Dataset, GaussianMixture
 from infot.data.factors import FactorImages
 from infot.errors import ConfigError, RunFolderError
 from infot.exhibits import Codes, Model, Samples, exhibits, generate
-from infot.factor_codes import code_names, measure_factors
+from infot.factor_codes import measure_factors, number_names
 from infot.metrics import (
     DEFAULT,
     Disentanglement,
@@ -294,7 +294,7 @@ def _factor_tables(model: Model, images: FactorImages, found: Disentanglement) -
     return {
         "factor_information": found.information.astype(np.float32),
         "factor_names": np.array(images.factors.names),
-        "code_names": np.array(code_names(model.latents)),
+        "code_names": np.array(number_names(model.latents, model.code_names)),
     }
 
 

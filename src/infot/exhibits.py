@@ -57,6 +57,16 @@ class Model(Protocol):
         """What codes of data are read by, in words that end a sentence."""
         ...
 
+    @property
+    def code_names(self) -> tuple[str, ...]:
+        """A name for each coordinate of the code."""
+        ...
+
+    @property
+    def noise_names(self) -> tuple[str, ...]:
+        """A name for each coordinate of the noise."""
+        ...
+
     def generate(self, code: Tensor, noise: Tensor) -> Tensor:
         """Return generated data (n, *shape), on the CPU."""
         ...
@@ -131,8 +141,10 @@ def exhibits(
 
     Images: ``samples`` (K, S, *shape), the same S noises for every code; ``templates`` (K, *shape), noise at
     its mean; ``traversals`` (J, T, *shape) of the first code with ``traversal_values`` (T,); ``code_traversals``
-    (J, T, *shape) along each continuous coordinate of the code; ``code_loops`` (K, T, *shape) of the first codes
-    that can be listed while a normal noise goes once around;
+    (J, T, *shape) along each continuous coordinate of the code, where there is a categorical block too also for each
+    of its first values, ``category_traversals`` (J, K, T, *shape); ``code_loops`` (K, T, *shape) of the first codes
+    that can be listed while a normal noise goes once around; the names of what is swept, ``traversal_names`` and
+    ``code_traversal_names``;
     ``posterior_data`` (m, *shape), ``posterior`` (m, K), ``posterior_labels`` (m,), ``reconstructions`` (m,
     *shape).
 
@@ -160,7 +172,19 @@ def exhibits(
         if codes is not None:
             arrays |= _coded_images(model, codes, streams)
     arrays |= _traversals(model, dataset)
-    return {name: _plain(array) for name, array in arrays.items()}
+    return {name: _plain(array) for name, array in arrays.items()} | _names(model, arrays)
+
+
+def _names(model: Model, arrays: dict[str, Tensor]) -> dict[str, np.ndarray]:
+    """Return the names of what is swept."""
+    names = {}
+    if "traversals" in arrays:
+        names["traversal_names"] = np.array(model.noise_names[: len(arrays["traversals"])])
+    if "code_traversals" in arrays:
+        blocks = [block for block in model.latents.code for _ in range(block.n_coordinates)]
+        named = zip(blocks, model.code_names, strict=True)
+        names["code_traversal_names"] = np.array([n for b, n in named if not isinstance(b, Categorical)])
+    return names
 
 
 def _image_samples(model: Model, streams: Streams) -> dict[str, Tensor]:
@@ -174,13 +198,33 @@ def _image_samples(model: Model, streams: Streams) -> dict[str, Tensor]:
 
 def _code_traversals(model: Model) -> dict[str, Tensor]:
     """Return images along each continuous coordinate of the code, the noise at its mean."""
-    blocks = zip(model.latents.code, _code_sweeps(model.latents, FILM_STEPS), strict=True)
+    blocks = list(zip(model.latents.code, _code_sweeps(model.latents, FILM_STEPS), strict=True))
     continuous = [sweeps for block, sweeps in blocks if not isinstance(block, Categorical)]
     if not continuous:
         return {}
     codes = torch.cat(continuous)
-    images = generate(model, codes.flatten(0, 1), _mean_noise(model.latents, codes.shape[0] * codes.shape[1]))
-    return {"code_traversals": images.unflatten(0, codes.shape[:2])}
+    arrays = {"code_traversals": _without_noise(model, codes)}
+    categorical = [k for k, (block, _) in enumerate(blocks) if isinstance(block, Categorical)]
+    if categorical:
+        arrays["category_traversals"] = _without_noise(
+            model, _in_every_category(model.latents, codes, categorical[0])
+        )
+    return arrays
+
+
+def _in_every_category(latents: LatentSpace, codes: Tensor, at: int) -> Tensor:
+    """Return codes (J, T, code_dim) with each of the first values of block ``at``, (J, K, T, code_dim)."""
+    start = sum(block.dim for block in latents.code[:at])
+    values = torch.eye(latents.code[at].dim)[:LOOP_CODES]
+    repeated = codes.unsqueeze(1).repeat(1, len(values), 1, 1)
+    repeated[..., start : start + values.shape[1]] = values.unsqueeze(1)
+    return repeated
+
+
+def _without_noise(model: Model, codes: Tensor) -> Tensor:
+    """Return the images of codes (..., code_dim), the noise at its mean."""
+    flat = codes.flatten(0, -2)
+    return generate(model, flat, _mean_noise(model.latents, len(flat))).unflatten(0, codes.shape[:-1])
 
 
 def _code_loops(model: Model, streams: Streams) -> dict[str, Tensor]:

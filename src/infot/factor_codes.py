@@ -1,6 +1,6 @@
 """Codes of images whose factors are known, and how well their single dimensions tell single factors."""
 
-from collections import Counter
+from collections.abc import Sequence
 from math import sqrt
 
 import numpy as np
@@ -13,7 +13,7 @@ from infot.metrics import DEFAULT, Disentanglement, Profile, disentanglement_met
 from infot.models.blocks import Block, Categorical, Circle, Uniform
 from infot.models.latents import LatentSpace
 
-__all__ = ["code_names", "code_numbers", "measure_factors"]
+__all__ = ["code_numbers", "measure_factors"]
 
 
 def measure_factors(
@@ -68,25 +68,21 @@ def code_numbers(latents: LatentSpace, mean: Tensor) -> Tensor:
     return torch.cat(columns, dim=1)
 
 
-def code_names(latents: LatentSpace) -> tuple[str, ...]:
-    """Return a name for each column of :func:`code_numbers`, numbered within its kind.
+def number_names(latents: LatentSpace, names: Sequence[str]) -> tuple[str, ...]:
+    """Return a name for each column of :func:`code_numbers`.
+
+    Args:
+        latents: The latent space.
+        names: What each coordinate of the code is called.
 
     Example:
         >>> from infot.models.blocks import Normal
-        >>> code_names(LatentSpace((Categorical(10), Uniform(2)), Normal(1)))
-        ('categorical 1', 'uniform 1', 'uniform 2')
-        >>> code_names(LatentSpace((Circle(),), Normal(1)))
-        ('circle 1 cosine', 'circle 1 sine')
+        >>> number_names(LatentSpace((Circle(), Uniform(1)), Normal(1)), ("rotation", "scale"))
+        ('rotation cosine', 'rotation sine', 'scale')
     """
-    names: list[str] = []
-    seen: Counter[str] = Counter()
-    for block in latents.code:
-        kind = type(block).__name__.lower()
-        for _ in range(block.n_coordinates):
-            seen[kind] += 1
-            ends = (" cosine", " sine") if isinstance(block, Circle) else ("",)
-            names += [f"{kind} {seen[kind]}{end}" for end in ends]
-    return tuple(names)
+    blocks = [block for block in latents.code for _ in range(block.n_coordinates)]
+    ends = [(" cosine", " sine") if isinstance(block, Circle) else ("",) for block in blocks]
+    return tuple(f"{name}{end}" for name, pair in zip(names, ends, strict=True) for end in pair)
 
 
 def _numbers(block: Block, mean: Tensor) -> Tensor:

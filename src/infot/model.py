@@ -17,7 +17,8 @@ from infot.build_coder import build_coder
 from infot.code_vector import code_vector
 from infot.config import RunConfig
 from infot.config_file import config_from_plain, config_to_plain
-from infot.data import Dataset, Scaling
+from infot.coordinate_names import code_names, noise_names
+from infot.data_shape import DataShape
 from infot.errors import CheckpointError, ConfigError, ProblemError
 from infot.model_card import model_card
 from infot.models.latents import LatentSpace
@@ -46,28 +47,6 @@ class Encoding(NamedTuple):
     code: Tensor
     posterior: Tensor
     mean: Tensor
-
-
-@dataclass(frozen=True, eq=False)
-class DataShape:
-    """What a model must know of the data it was trained on.
-
-    Attributes:
-        kind: ``"vectors"`` or ``"images"``.
-        shape: Shape of a data point.
-        feature_names: Columns of a table; empty otherwise.
-        scaling: How the columns of a table were scaled, or None.
-    """
-
-    kind: str
-    shape: tuple[int, ...]
-    feature_names: tuple[str, ...] = ()
-    scaling: Scaling | None = None
-
-    @classmethod
-    def of(cls, dataset: Dataset) -> "DataShape":
-        """Return what ``dataset`` looks like."""
-        return cls(dataset.kind, dataset.shape, dataset.feature_names, dataset.scaling)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +81,16 @@ class TrainedModel:
     def route(self) -> str:
         """What codes of data are read by, in words that end a sentence."""
         return self._coder().route
+
+    @property
+    def code_names(self) -> tuple[str, ...]:
+        """A name for each coordinate of the code."""
+        return code_names(self.latents, self.config.model)
+
+    @property
+    def noise_names(self) -> tuple[str, ...]:
+        """A name for each coordinate of the noise."""
+        return noise_names(self.latents, self.config.model, self.data.shape)
 
     @property
     def device(self) -> torch.device:
@@ -283,7 +272,7 @@ class TrainedModel:
         )
         try:
             config = config_from_plain(stored.facts["config"])
-            data = _data_shape(stored.facts["data"], stored.tensors)
+            data = DataShape.from_plain(stored.facts["data"], _group("scaling", stored.tensors))
             steps = int(stored.facts["steps"])
         except (ConfigError, KeyError, TypeError) as error:
             raise CheckpointError(f"{path / 'config.json'} does not describe a model: {error}") from error
@@ -354,11 +343,10 @@ class TrainedModel:
         )
 
     def _facts(self) -> dict[str, Any]:
-        data = {"kind": self.data.kind, "shape": self.data.shape, "feature_names": self.data.feature_names}
         return {
             "format": FORMAT,
             "version": VERSION,
-            "data": data,
+            "data": self.data.plain(),
             "steps": self.steps,
             "config": config_to_plain(self.config),
         }
@@ -379,16 +367,5 @@ def _model_folder(folder: Path) -> Path:
 
 
 def _group(kind: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {
-        name.removeprefix(f"{kind}/"): value for name, value in tensors.items() if name.startswith(f"{kind}/")
-    }
-
-
-def _data_shape(facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> DataShape:
-    scaling = _group("scaling", tensors)
-    return DataShape(
-        kind=str(facts["kind"]),
-        shape=tuple(int(side) for side in facts["shape"]),
-        feature_names=tuple(str(name) for name in facts["feature_names"]),
-        scaling=Scaling(scaling["mean"], scaling["std"]) if scaling else None,
-    )
+    start = f"{kind}/"
+    return {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}

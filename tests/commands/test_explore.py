@@ -20,6 +20,7 @@ from PIL import Image
 
 from infot.build import build_dataset
 from infot.cli import main
+from infot.config import ModelConfig
 from infot.errors import ConfigError, DataError
 from infot.explore import ExploreServer, HeldOut, Studio
 from infot.explore.controls import code_controls, code_of, noise_of
@@ -385,11 +386,12 @@ def test_a_run_whose_data_are_gone_is_shown_without_them(
 
 def test_controls_stand_for_codes() -> None:
     space = LatentSpace((Categorical(3), Circle(), Uniform(1), Normal(1)), Normal(2))
-    assert [control.kind for control in code_controls(space)] == ["choice", "dial", "slider", "slider"]
-    code = code_of(space, [2, torch.pi / 2, -0.5, 1.5])
+    controls = code_controls(space, ModelConfig())
+    assert [control.kind for control in controls] == ["choice", "dial", "slider", "slider"]
+    code = code_of(space, controls, [2, torch.pi / 2, -0.5, 1.5])
     torch.testing.assert_close(code, torch.tensor([0, 0, 1, 0, 1, -0.5, 1.5]), atol=1e-6, rtol=0)
     assert space.coordinates(code[None])[0].tolist() == pytest.approx([2, torch.pi / 2, -0.5, 1.5])
-    code_of(space, [0, 0, 0, 4.0])  # beyond the slider, yet a place that the prior comes to
+    code_of(space, controls, [0, 0, 0, 4.0])  # beyond the slider, yet a place that the prior comes to
     for wrong, message in (
         ([0, 4, 0, 0], "circle 1 lies between -3.142 and 3.142, got 4"),
         ([0, 0, 1.1, 0], "uniform 1 lies between -1 and 1, got 1.1"),
@@ -397,7 +399,7 @@ def test_controls_stand_for_codes() -> None:
         ([0, 0], "code: expected 4 numbers, got 2"),
     ):
         with pytest.raises(ConfigError, match=message):
-            code_of(space, wrong)
+            code_of(space, controls, wrong)
     with pytest.raises(ConfigError, match="noise: expected numbers between -10 and 10, got 1e"):
         noise_of(space, [0, 1e9])
 

@@ -226,6 +226,55 @@ def test_the_code_drives_what_the_noise_then_does_not():
     torch.testing.assert_close(generator(code, noise), free(code[:, :2], latent))
 
 
+def blending(channels: int = 1) -> tuple[DeformableGenerator, torch.Tensor, torch.Tensor]:
+    """Return a generator with a driven deformation and two blends, and a code and noise that use all of them."""
+    generator = DeformableGenerator(
+        2, (channels, 12, 12), displacement_grid=3, appearances=1, driven=("scale",), blends=2
+    )
+    rng = torch.Generator().manual_seed(0)
+    code = torch.cat([torch.eye(2), torch.randn(2, 3, generator=rng)], dim=1)
+    return generator, code, torch.randn(2, generator.noise_dim, generator=rng)
+
+
+def test_a_blend_is_a_direction_in_the_space_of_deformations():
+    generator, code, noise = blending()
+    still = torch.cat([code[:, :3], torch.zeros(2, 2)], dim=1)
+    change = generator.deformations(code, noise) - generator.deformations(still, noise)
+    torch.testing.assert_close(change, code[:, 3:] @ generator.blended())
+    assert generator.blended().shape == (2, len(deformation_names(1, 3, 1)))
+    assert bool((generator.blended()[:, -1] == 0).all())  # every template has appearances of its own
+    assert bool((generator.blended()[:, :-1] != 0).all())
+
+
+def test_a_blend_of_one_deformation_is_that_deformation():
+    generator, _, noise = blending()
+    plain = DeformableGenerator(2, (1, 12, 12), displacement_grid=3, appearances=1)
+    with torch.no_grad():
+        generator.blends.zero_()
+        generator.blends[1, plain.names.index("shear")] = 1 / PARAMETER_GAIN
+    plain.load_state_dict({key: value for key, value in generator.state_dict().items() if key != "blends"})
+    every = dict(zip(generator.names, noise.T, strict=True)) | {"scale": torch.tensor([0.4, -0.7])}
+    every["shear"] = every["shear"] + torch.tensor([1.0, -0.5])  # templates have scales of 1 at first
+    code = torch.tensor([[1, 0, 0.4, 9.0, 1.0], [0, 1, -0.7, 9.0, -0.5]])
+    latent = torch.stack([every[name] for name in plain.names], dim=1)
+    torch.testing.assert_close(generator(code, noise), plain(torch.eye(2), latent))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_gradients_reach_the_blends_and_their_code(channels):
+    generator, code, noise = blending(channels)
+    code.requires_grad_()
+    generator(code, noise).square().sum().backward()
+    assert code.grad is not None and bool((code.grad[:, 3:] != 0).all())
+    assert generator.blends.grad is not None and bool((generator.blends.grad != 0).any(1).all())
+
+
+def test_without_blends_there_are_no_weights_for_them():
+    generator = DeformableGenerator(2, (1, 8, 8))
+    assert "blends" not in generator.state_dict()
+    assert generator.blended().shape == (0, generator.noise_dim)
+
+
 def test_unknown_and_repeated_driven_deformations_are_refused():
     with pytest.raises(ConfigError, match="the code cannot drive 'twist': expected deformations of rotation"):
         DeformableGenerator(2, (1, 8, 8), driven=("twist",))

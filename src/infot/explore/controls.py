@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from infot.build import noise_deformations
 from infot.code_vector import code_vector
 from infot.config import ModelConfig
+from infot.coordinate_names import code_names, noise_names
 from infot.errors import ConfigError
-from infot.factor_codes import code_names
 from infot.models.blocks import Block, Categorical, Circle, Uniform
 from infot.models.latents import LatentSpace
 
@@ -42,17 +41,23 @@ class Control:
     start: float = 0.0
 
 
-def code_controls(latents: LatentSpace) -> tuple[Control, ...]:
-    """Return a control for each coordinate of the code, in the order of the blocks.
+def code_controls(latents: LatentSpace, model: ModelConfig) -> tuple[Control, ...]:
+    """Return a control for each coordinate of the code, in the order of the blocks, named by what it drives.
+
+    Args:
+        latents: The latent space.
+        model: What the generator is.
 
     Example:
         >>> from infot.models.blocks import Normal
         >>> space = LatentSpace((Categorical(10), Circle(), Uniform(1)), Normal(1))
-        >>> [(control.name, control.kind, control.high) for control in code_controls(space)]
+        >>> [(control.name, control.kind, control.high) for control in code_controls(space, ModelConfig())]
         [('categorical 1', 'choice', 9), ('circle 1', 'dial', 3.141592653589793), ('uniform 1', 'slider', 1.0)]
     """
     blocks = [block for block in latents.code for _ in range(block.n_coordinates)]
-    return tuple(_control(name, block) for name, block in zip(code_names(latents), blocks, strict=True))
+    return tuple(
+        _control(name, block) for name, block in zip(code_names(latents, model), blocks, strict=True)
+    )
 
 
 def _control(name: str, block: Block) -> Control:
@@ -72,24 +77,21 @@ def noise_controls(latents: LatentSpace, model: ModelConfig, shape: tuple[int, .
         model: What the generator is.
         shape: Shape of a data point.
     """
-    known: tuple[str, ...] = ()
-    if model.generator == "deformable":
-        known = tuple(name.replace("_", " ") for name in noise_deformations(model, shape))
-    names = [known[k] if k < len(known) else f"noise {k + 1}" for k in range(latents.noise_dim)]
+    names = noise_names(latents, model, shape)
     return tuple(Control(name, "slider", -REACH, REACH) for name in names)
 
 
-def code_of(latents: LatentSpace, numbers: Sequence[float]) -> Tensor:
-    """Return the code vector, shape ``(code_dim,)``, that the controls stand for.
+def code_of(latents: LatentSpace, controls: Sequence[Control], numbers: Sequence[float]) -> Tensor:
+    """Return the code vector, shape ``(code_dim,)``, that numbers of the controls stand for.
 
     Args:
         latents: The latent space.
+        controls: Those of :func:`code_controls`.
         numbers: An index for each categorical block, an angle in radians for each circle, coordinates for the rest.
 
     Raises:
         ConfigError: If there are too few or too many numbers, or one is outside its range.
     """
-    controls = code_controls(latents)
     if len(numbers) != len(controls):
         raise ConfigError(f"code: expected {_count(len(controls))}, got {len(numbers)}")
     values: list[float] = []
@@ -130,11 +132,12 @@ def code_words(latents: LatentSpace, code: Tensor) -> list[str]:
         ['2', '90°', '-0.25']
     """
     numbers = latents.coordinates(code.unsqueeze(0))[0].tolist()
+    blocks = [block for block in latents.code for _ in range(block.n_coordinates)]
     words = []
-    for control, number in zip(code_controls(latents), numbers, strict=True):
-        if control.kind == "choice":
+    for block, number in zip(blocks, numbers, strict=True):
+        if isinstance(block, Categorical):
             words.append(f"{number:.0f}")
-        elif control.kind == "dial":
+        elif isinstance(block, Circle):
             words.append(f"{math.degrees(number):.0f}°")
         else:
             words.append(f"{number:.2f}")

@@ -59,7 +59,7 @@ class Studio:
     @cached_property
     def code_controls(self) -> tuple[Control, ...]:
         """How the code is set."""
-        return code_controls(self.model.latents)
+        return code_controls(self.model.latents, self.model.config.model)
 
     @cached_property
     def noise_controls(self) -> tuple[Control, ...]:
@@ -211,7 +211,7 @@ class Studio:
         return (codes @ self.model.latents.code_values().T).argmax(dim=1)
 
     def _code(self, numbers: Sequence[float]) -> Tensor:
-        return code_of(self.model.latents, numbers)
+        return code_of(self.model.latents, self.code_controls, numbers)
 
     def _noise(self, numbers: Sequence[float]) -> Tensor:
         return noise_of(self.model.latents, numbers)

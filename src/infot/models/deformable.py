@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import grid_sample, max_pool2d
+from torch.nn.functional import grid_sample, max_pool2d, pad
 
 from infot.errors import ConfigError
 
@@ -29,6 +29,7 @@ PARAMETER_GAIN = 3.0
 INITIAL_SPREAD = (
     0.05  # standard deviation of the noise that tells the templates apart at first, in pixel values
 )
+INITIAL_BLEND = 0.1  # standard deviation of each share of a blend at first, in the scale of its deformation
 INITIAL_APPEARANCE = 0.02  # standard deviation of the appearance directions at first, in pixel values
 
 N_AFFINE = len(AFFINE_SCALES)
@@ -97,9 +98,12 @@ class DeformableGenerator(nn.Module):
     The code's one-hot blocks pick the template; its other coordinates, if any, drive deformations that are then no
     longer the noise's. The noise is standard normal; coordinate ``i`` deforms by ``scale_{c,i} e_i`` with a scale
     that every code learns for itself, so that samples deform each template as its class does; what the code drives has
-    one scale for all templates. At zero noise the output is the template. After Monnier, Groueix and Aubry, "Deep
-    Transformation-Invariant Clustering", arXiv 2006.11132; the directions are the loadings of a factor analyser for
-    each code (Ghahramani and Hinton, "The EM algorithm for mixtures of factor analyzers", 1996), seen through the map.
+    one scale for all templates. A *blend* is a direction in the space of deformations, appearance left out: coordinate
+    ``u`` of the code adds ``scale_i b_i u`` to every deformation ``i``, with shares ``b`` that are learned and the same
+    for all templates. Where noise and the rest of the code are zero the output is the template. After Monnier, Groueix
+    and Aubry, "Deep Transformation-Invariant Clustering", arXiv 2006.11132; the directions are the loadings of a factor
+    analyser for each code (Ghahramani and Hinton, "The EM algorithm for mixtures of factor analyzers", 1996), seen
+    through the map.
 
     Args:
         code_dim: Width of the one-hot part of the code: one-hot codes pick a template, soft ones mix them, several
@@ -109,6 +113,7 @@ class DeformableGenerator(nn.Module):
         appearances: Directions of each template's own along which its pixels change.
         driven: Deformations that the rest of the code drives, in the order of its coordinates. The rotation takes two,
             the cosine and the sine of its angle; every other one takes one.
+        blends: Coordinates of the code, behind those of ``driven``, that each add a blend of deformations.
 
     Attributes:
         names: What each noise coordinate does (:func:`deformation_names` without ``driven``).
@@ -128,6 +133,7 @@ class DeformableGenerator(nn.Module):
     shared: Tensor
     pixels: Tensor
     splines: Tensor
+    blends: nn.Parameter | None
 
     def __init__(
         self,
@@ -137,6 +143,7 @@ class DeformableGenerator(nn.Module):
         displacement_grid: int = 6,
         appearances: int = 0,
         driven: Sequence[str] = (),
+        blends: int = 0,
     ) -> None:
         super().__init__()
         _check(shape, displacement_grid)
@@ -163,6 +170,10 @@ class DeformableGenerator(nn.Module):
         self.log_scales = nn.Parameter(torch.zeros(code_dim, len(every)))
         directions = torch.randn(code_dim, appearances, *self.shape)
         self.directions = nn.Parameter(directions * INITIAL_APPEARANCE / PARAMETER_GAIN)
+        self.n_blends = blends
+        shares = torch.randn(blends, len(every) - appearances) * INITIAL_BLEND / PARAMETER_GAIN
+        # Models without blends hold no such weights, as those that were saved before there were any.
+        self.register_parameter("blends", nn.Parameter(shares) if blends else None)
 
     @torch.no_grad()
     def initialise(self, data: Tensor, rng: torch.Generator) -> None:
@@ -182,28 +193,47 @@ class DeformableGenerator(nn.Module):
         return self.centre + PARAMETER_GAIN * torch.tensordot(picked, self.deviations, dims=1)
 
     def deformations(self, code: Tensor, noise: Tensor) -> Tensor:
-        """Return the size of every deformation, ``scale_c * e``, in the order of :func:`deformation_names`.
+        """Return the size of every deformation, ``scale_c * e`` and blends, in the order of :func:`deformation_names`.
 
         A rotation that the code drives is its angle, at no scale.
         """
-        picked, rest = code.split([self.n_templates, code.shape[1] - self.n_templates], dim=1)
+        n_driving = code.shape[1] - self.n_templates - self.n_blends
+        picked, driving, blending = code.split([self.n_templates, n_driving, self.n_blends], dim=1)
+        amounts = self._single(picked, driving, noise)
+        return amounts if self.blends is None else amounts + self._blended(blending)
+
+    def blended(self) -> Tensor:
+        """Return what each blend adds to the deformations where its coordinate is 1, shape ``(blends, n)``.
+
+        In the units of each deformation and the order of :func:`deformation_names`.
+        """
+        return self._blended(torch.eye(self.n_blends).to(self.scales))
+
+    def _blended(self, blending: Tensor) -> Tensor:
+        if self.blends is None:
+            return self.scales.new_zeros(len(blending), len(self.scales))
+        shares = PARAMETER_GAIN * blending @ self.blends
+        return self.scales * pad(shares, (0, self.directions.shape[1]))
+
+    def _single(self, picked: Tensor, driving: Tensor, noise: Tensor) -> Tensor:
+        """Return what coordinates that each have a deformation of their own do."""
         logs = picked @ self.log_scales
         if self.driven:  # what the code drives means the same whatever the template
             logs = torch.where(self.shared, self.log_scales.mean(0), logs)
         scales = self.scales * torch.exp(PARAMETER_GAIN * logs)
         if not self.driven:
             return noise * scales
-        amounts = torch.cat([self._told(rest), noise], dim=1)[:, self._order]
+        amounts = torch.cat([self._told(driving), noise], dim=1)[:, self._order]
         if TURN not in self.driven:
             return amounts * scales
         return torch.cat([amounts[:, :1], amounts[:, 1:] * scales[:, 1:]], dim=1)  # the rotation is the first
 
-    def _told(self, rest: Tensor) -> Tensor:
-        """Return one number for each driven deformation, from the code behind its one-hot part."""
+    def _told(self, driving: Tensor) -> Tensor:
+        """Return one number for each driven deformation, from the part of the code that drives them."""
         columns, start = [], 0
         for name in self.driven:
             width = 2 if name == TURN else 1
-            part = rest[:, start : start + width]
+            part = driving[:, start : start + width]
             columns.append(torch.atan2(part[:, 1], part[:, 0])[:, None] if name == TURN else part)
             start += width
         return torch.cat(columns, dim=1)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["class_name", "is_image_run", "read_arrays"]
+__all__ = ["class_name", "is_image_run", "read_arrays", "sweep_names"]
 
 FLAT = {
     "traversal_values": 1,
@@ -25,10 +25,12 @@ FLAT = {
     "factor_information": 2,
     "factor_names": 1,
     "code_names": 1,
+    "traversal_names": 1,
+    "code_traversal_names": 1,
 }
 """Number of dimensions of the arrays that are not pictures."""
 
-TEXTS = ("class_names", "factor_names", "code_names")
+TEXTS = ("class_names", "factor_names", "code_names", "traversal_names", "code_traversal_names")
 """Arrays of words."""
 
 IMAGES = {
@@ -38,6 +40,7 @@ IMAGES = {
     "samples": 2,
     "traversals": 2,
     "code_traversals": 2,
+    "category_traversals": 3,
     "code_loops": 2,
 }
 """Number of dimensions before the (C, H, W) of a picture."""
@@ -49,6 +52,9 @@ TOGETHER = (
     ("posterior_data", "posterior"),
     ("posterior_data", "reconstructions"),
     ("posterior_data", "posterior_labels"),
+    ("traversals", "traversal_names"),
+    ("code_traversals", "code_traversal_names"),
+    ("code_traversals", "category_traversals"),
 )
 """Pairs of arrays that must have the same length."""
 
@@ -66,6 +72,19 @@ def class_name(arrays: dict[str, np.ndarray], label: int) -> str:
     """Return the name of a label, or its number where it has none."""
     names = arrays.get("class_names")
     return str(names[label]) if names is not None and 0 <= label < len(names) else str(label)
+
+
+def sweep_names(arrays: dict[str, np.ndarray], sweeps: str, what: str) -> list[str]:
+    """Return the name of each row of sweeps, ``traversals`` or ``code_traversals``: a number where it has none.
+
+    Args:
+        arrays: Of `evaluation.npz`.
+        sweeps: Name of the array of sweeps.
+        what: Stands before the number.
+    """
+    names = arrays.get(f"{sweeps.removesuffix('s')}_names")
+    n = len(arrays[sweeps])
+    return [f"{what} {j + 1}" for j in range(n)] if names is None else [str(name) for name in names]
 
 
 def read_arrays(path: Path, notes: list[str]) -> dict[str, np.ndarray]:

@@ -1,10 +1,11 @@
 """Figures of runs on images: what each code draws, the reach of the noise, codes read off the plan."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from infot.report.arrays import class_name
+from infot.report.arrays import class_name, sweep_names
 from infot.report.films import film
 from infot.report.markup import Markup, element, figure, join, number
 from infot.report.palette import colour
@@ -128,19 +129,19 @@ def code_traversal_figure(arrays: dict[str, np.ndarray], *, angles: int = 0) -> 
         "rest of the code and the noise stay at their centres. A code that has found a factor changes one thing along "
         "its row."
     )
-    return _sweep_figure(sweeps, caption, "Code coordinate", angles=angles)
+    return _sweep_figure(sweeps, caption, sweep_names(arrays, "code_traversals", "code"), angles=angles)
 
 
-def _sweep_figure(sweeps: np.ndarray, caption: str, what: str, *, angles: int = 0) -> Markup:
-    """Draw a row for each sweep: a film, and steps side by side."""
+def _sweep_figure(sweeps: np.ndarray, caption: str, names: Sequence[str], *, angles: int = 0) -> Markup:
+    """Draw a row for each sweep: its name, a film, and steps side by side."""
     rows = []
-    for j, sweep in enumerate(sweeps[:MAX_SWEEPS]):
-        shown = pick_steps(sweep, closed=j < angles)
-        moving = film(sweep, f"{what} {j + 1} moving from end to end.", closed=j < angles)
+    for j, (sweep, name) in enumerate(zip(sweeps[:MAX_SWEEPS], names, strict=False)):
+        shown, called = pick_steps(sweep, closed=j < angles), name[:1].upper() + name[1:]
+        moving = film(sweep, f"{called} moving from end to end.", closed=j < angles)
         pieces = [
-            element("div", f"{j + 1}", class_="code"),
+            element("div", name, class_="code"),
             element("div", moving or "", class_="template"),
-            element("div", strip(shown, f"{what} {j + 1} swept in {len(shown)} steps."), class_="draws"),
+            element("div", strip(shown, f"{called} swept in {len(shown)} steps."), class_="draws"),
         ]
         rows.append(element("div", *pieces, class_="code-row sweep"))
     content = element("div", *rows, class_="codes")
@@ -183,7 +184,7 @@ def traversal_figure(arrays: dict[str, np.ndarray]) -> Markup | None:
         "stay. What the thing "
         "is should stay the same along a row; how it looks (slant, width, thickness …) should change."
     )
-    return _sweep_figure(sweeps, caption, "Noise coordinate")
+    return _sweep_figure(sweeps, caption, sweep_names(arrays, "traversals", "noise"))
 
 
 def posterior_figure(arrays: dict[str, np.ndarray], *, reader: str = "the plan") -> Markup | None:

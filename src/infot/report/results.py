@@ -11,6 +11,7 @@ from PIL import Image
 
 from infot.atomic import write_bytes, write_text
 from infot.errors import RunFolderError
+from infot.report.arrays import sweep_names
 from infot.report.comparison import Comparison, Row, read_comparison, seed_words, seeds_of
 from infot.report.drawings import HeatMap, heat_maps, standing_alone
 from infot.report.glossary import term, write_value
@@ -19,7 +20,7 @@ from infot.report.leaderboard import best_mean, factor_name, headline_metrics, s
 from infot.report.pictures import encode
 from infot.report.record import Run, read_run
 from infot.report.scales import duration
-from infot.report.sheets import MAX_CODES, codes_sheet, side_by_side, sweeps_film, sweeps_sheet
+from infot.report.sheets import MAX_CODES, code_words, codes_sheet, side_by_side, sweeps_film, sweeps_sheet
 from infot.report.vectors import plane_of, samples_panels
 
 __all__ = ["write_results"]
@@ -123,19 +124,11 @@ class _Page:
             self._loop(run, stem, source)
         code, noise = run.arrays.get("code_traversals"), run.arrays.get("traversals")
         if code is not None and code.ndim == 5:
-            names = [f"angle {j + 1}" if j < run.angles else f"code {j + 1}" for j in range(len(code))]
-            self._sweeps(
-                f"{stem}-code",
-                code,
-                names,
-                f"Each coordinate of the code from end to end. {source}.",
-                run.angles,
-            )
+            self._code_sweeps(run, stem, source)
         if noise is not None and noise.ndim == 5:
-            names = [f"noise {j + 1}" for j in range(len(noise))]
-            self._sweeps(
-                f"{stem}-noise", noise, names, f"Each coordinate of the noise, at one code. {source}.", 0
-            )
+            names = sweep_names(run.arrays, "traversals", "noise")
+            told = f"Each coordinate of the noise, at one code. {source}."
+            self._sweeps(f"{stem}-noise", noise, names, told, 0)
         plane = plane_of(run.arrays) if "samples" in run.arrays and run.arrays["samples"].ndim == 2 else None
         if plane is not None:
             drawn = standing_alone(samples_panels(run.arrays, plane, limit=POINTS))
@@ -148,12 +141,26 @@ class _Page:
             told = f"How many points have which code (row) and which {what} (column). {source}."
             self._figure(f"{stem}-confusion.svg", _confusion(run).encode(), told)
 
+    def _code_sweeps(self, run: Run, stem: str, source: str) -> None:
+        """Add sweeps of the continuous coordinates of the code, each in every category where there are categories."""
+        names = sweep_names(run.arrays, "code_traversals", "code")
+        by_category = run.arrays.get("category_traversals")
+        if by_category is None:
+            told = f"Each coordinate of the code from end to end. {source}."
+            self._sweeps(f"{stem}-code", run.arrays["code_traversals"], names, told, run.angles)
+            return
+        for j, (name, sweeps) in enumerate(zip(names, by_category, strict=True)):
+            categories = [code_words(k, run.arrays) for k in range(len(sweeps))]
+            told = f"The code “{name}” from end to end in every category, the rest of code and noise at rest. {source}."
+            closed = len(sweeps) if j < run.angles else 0
+            self._sweeps(f"{stem}-{name.replace(' ', '-')}", sweeps, categories, told, closed)
+
     def _sweeps(self, stem: str, sweeps: np.ndarray, names: list[str], caption: str, angles: int) -> None:
         """Add sweeps, moving where the reader lets pictures move."""
         still = f"{stem}-sweeps.png"
         self.files[still] = sweeps_sheet(sweeps, names, angles=angles)
         self.parts.append(f"![{caption.split('. ')[0]}]({self._link(still)})")
-        moving = sweeps_film(sweeps)
+        moving = sweeps_film(sweeps, closed=angles > 0 and angles == len(sweeps))
         if moving is not None:
             name = f"{stem}-sweeps.gif"
             self.files[name] = moving

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from infot.report import images, vectors
 from infot.report.arrays import class_name, is_image_run
+from infot.report.category_sweeps import category_sweep_figures
 from infot.report.curves import run_curves
 from infot.report.factors import factor_table
 from infot.report.markup import Markup, element, join, prose
@@ -103,7 +104,7 @@ def _image_parts(run: Run, detail: Detail) -> list[Part]:
         ("What each code draws", _present(drawn, loop_figure(run.arrays))),
         (
             "What each coordinate of the code changes",
-            _present(sweeps),
+            [*_present(sweeps), *category_sweep_figures(run.arrays, angles=run.angles)],
         ),
         ("What the noise changes", _present(images.traversal_figure(run.arrays))),
         (f"{run.reader.capitalize()}: {which}", _present(posterior)),

@@ -1,6 +1,7 @@
 """Pictures as files of their own: samples code by code, sweeps step by step and moving."""
 
 from collections.abc import Sequence
+from textwrap import wrap
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -11,14 +12,22 @@ from infot.report.images import MAX_DRAWS, MAX_SWEEPS, pick_steps
 from infot.report.markup import Markup, figure
 from infot.report.pictures import encode, to_pixels
 
-__all__ = ["MAX_CODES", "codes_sheet", "loop_figure", "side_by_side", "sweeps_film", "sweeps_sheet"]
+__all__ = [
+    "MAX_CODES",
+    "code_words",
+    "codes_sheet",
+    "loop_figure",
+    "side_by_side",
+    "sweeps_film",
+    "sweeps_sheet",
+]
 
 MAX_CODES = 30
 """Codes in a sheet, the first ones."""
 SMALLEST, LARGEST = 40, 64
 """Side of a picture in a sheet, in pixels: smaller ones are enlarged by a whole factor."""
-GAP, LABEL = 2, 92
-"""Pixels between pictures, and for the words left of a row."""
+GAP, LABEL, LETTERS = 2, 92, 15
+"""Pixels between pictures, and for the words left of a row; letters in a line of them."""
 FILM_LIMIT = 400_000
 """Bytes of a film that is a file of its own."""
 LOOP_LIMIT = 260_000
@@ -38,11 +47,12 @@ def codes_sheet(arrays: dict[str, np.ndarray]) -> bytes | None:
     for k in range(min(len(samples), MAX_CODES)):
         first = [] if templates is None else [templates[k : k + 1]]
         rows.append(_tiles(np.concatenate([*first, samples[k, :MAX_DRAWS]])))
-        words.append(_words(k, arrays))
+        words.append(code_words(k, arrays))
     return encode(_sheet(rows, words), "PNG")
 
 
-def _words(k: int, arrays: dict[str, np.ndarray]) -> str:
+def code_words(k: int, arrays: dict[str, np.ndarray]) -> str:
+    """Return the words beside code ``k``: its number and, where labels are known, the commonest label of its data."""
     counts = arrays.get("code_label_counts")
     if counts is None or k >= len(counts) or not counts[k].sum():
         return f"code {k}"
@@ -54,7 +64,12 @@ def sweeps_sheet(sweeps: np.ndarray, names: Sequence[str], *, angles: int = 0) -
     """Draw a row for each sweep, (J, T, C, H, W), as a PNG; the first `angles` of them are closed."""
     shown = sweeps[:MAX_SWEEPS]
     rows = [_tiles(pick_steps(sweep, closed=j < angles)) for j, sweep in enumerate(shown)]
-    return encode(_sheet(rows, list(names[: len(shown)])), "PNG")
+    return encode(_sheet(rows, [_wrapped(name) for name in names[: len(shown)]]), "PNG")
+
+
+def _wrapped(name: str) -> str:
+    """Break a name that is wider than the room left of a row, each of its lines by itself."""
+    return "\n".join("\n".join(wrap(line, LETTERS)) for line in name.split("\n"))
 
 
 def sweeps_film(sweeps: np.ndarray, *, closed: bool = False, limit: int = FILM_LIMIT) -> bytes | None:
