@@ -73,10 +73,13 @@ def test_the_other_generator_is_that_of_the_structured_method() -> None:
 
 def test_disentanglement_is_a_match_of_continuous_codes() -> None:
     rows = {row.name: row.config("sprites") for row in SUITES["disentanglement"].contestants}
-    assert rows.keys() == {"structured", "infogan", *CONTINUOUS}
+    assert rows.keys() == {"structured", "structured-convolutional", "infogan", *CONTINUOUS}
     assert {rows[name].model.generator for name in rows if name != "structured"} == {"compact"}
     for name in ("infogan", "infogan-cr"):
         assert rows[name].latent == LatentConfig(uniform=5, noise=5)
+    general = rows["structured-convolutional"]
+    assert (general.objective.method, general.objective.plan) == ("structured", "primal")
+    assert general.latent == LatentConfig(normal=6, noise=0)
 
 
 def test_published_scores_of_factors_have_their_names_and_errors() -> None:

@@ -22,6 +22,9 @@ GAN_UNITS = 128
 AUTOENCODER_UNITS = 256
 """The same in the autoencoders of the study of arXiv 1811.12359."""
 
+GENERAL_CODE = 6
+"""Code dimensions of the structured method where its generator is a general one."""
+
 Change = Callable[[RunConfig], RunConfig]
 
 
@@ -144,6 +147,24 @@ def _compact(width: int) -> Change:
     return change
 
 
+def _convolutional(config: RunConfig) -> RunConfig:
+    """Give the structured method a general generator: nothing says what a code means, and one chart holds it.
+
+    Without noise and charts the primal plan is a variational autoencoder that pays for squared distance, at a price of
+    information that falls: the dimensions come into play one after the other.
+    """
+    config = _compact(AUTOENCODER_UNITS)(config)
+    return replace(
+        config,
+        model=replace(config.model, code_deformations=()),
+        latent=LatentConfig(normal=GENERAL_CODE, noise=0),
+        objective=replace(
+            config.objective, epsilon=(0.03, 0.004), epsilon_code_ratio=(1.0, 1.0), code_anneal=None
+        ),
+        training=replace(config.training, learning_rate=1e-3),
+    )
+
+
 def _fixed_prior(config: RunConfig) -> RunConfig:
     """Hold every batch to equal shares of the codes."""
     objective = replace(config.objective, relaxation=None)
@@ -169,6 +190,7 @@ _LONGER = (
 )
 _DISENTANGLERS = (
     Contestant("structured", "structured"),
+    Contestant("structured-convolutional", "structured", _convolutional),
     Contestant("infogan", "infogan", lambda config: _compact(GAN_UNITS)(_uniform_code(config))),
     Contestant("infogan-cr", "infogan-cr", _compact(GAN_UNITS)),
     *(Contestant(method, method, _compact(AUTOENCODER_UNITS)) for method in AUTOENCODERS),
