@@ -220,6 +220,9 @@ class CompareArguments:
     """Where the data lies, for presets that read a file (mnist, custom)."""
     device: Annotated[str | None, arg(metavar="DEVICE")] = None
     """Device of every run; unset: cuda where there is one."""
+    slurm: Annotated[str | None, arg(metavar="NAME=VALUE[,...]")] = None
+    """Submit every run to Slurm, --jobs at a time, with these parameters of sbatch (partition=cpu,time=60); unset: run
+    here."""
 
 
 @dataclass(frozen=True)

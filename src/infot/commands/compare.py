@@ -8,8 +8,9 @@ from pathlib import Path
 
 from infot.atomic import write_text
 from infot.commands.arguments import CompareArguments
-from infot.commands.jobs import Job, run_jobs
+from infot.commands.jobs import Job, Launch, launch_here, run_jobs
 from infot.commands.messages import say
+from infot.commands.slurm import slurm_launcher
 from infot.config import RunConfig
 from infot.config_checks import PATH_DATA, check_config
 from infot.errors import ConfigError
@@ -50,13 +51,22 @@ def run(arguments: CompareArguments) -> int:
     suite = find_suite(arguments.suite).restricted(_split(arguments.methods), _split(arguments.presets))
     _check_counts(arguments)
     out = arguments.out or RUNS / f"compare-{suite.name}"
-    entries = _entries(suite, arguments, out)
+    entries, launch = _entries(suite, arguments, out), _launcher(arguments, out)
     try:
-        run_jobs([entry.job for entry in entries], at_once=arguments.jobs, threads=arguments.threads)
+        run_jobs(
+            [entry.job for entry in entries], at_once=arguments.jobs, threads=arguments.threads, launch=launch
+        )
     finally:
         _write(suite, entries, out, command_line(arguments))
     say(f"leaderboard in {out / 'leaderboard.html'}, .md and .json; the runs are in {out / 'runs'}")
     return 0
+
+
+def _launcher(arguments: CompareArguments, out: Path) -> Launch:
+    """Return what starts the runs: this machine, or a cluster."""
+    if arguments.slurm is None:
+        return launch_here
+    return slurm_launcher(arguments.slurm, out.absolute() / "slurm", threads=arguments.threads)
 
 
 def _split(names: str | None) -> list[str]:

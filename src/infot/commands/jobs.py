@@ -4,10 +4,11 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from infot.atomic import disk_errors, write_text
 from infot.commands.messages import tell
@@ -16,9 +17,37 @@ from infot.config_file import dump_config, load_config
 from infot.errors import ConfigError, DataError, InfotError, NumericalError, RunFolderError
 from infot.training import RunFolder
 
-__all__ = ["Job", "run_jobs"]
+__all__ = ["Job", "Launch", "Running", "launch_here", "run_jobs"]
 
 _ERRORS: dict[int, type[InfotError]] = {2: ConfigError, 3: DataError}
+
+
+class Running(Protocol):
+    """A run under way, here or elsewhere."""
+
+    def wait(self) -> int:
+        """Wait for its end; returns its exit code."""
+        ...
+
+    def terminate(self) -> None:
+        """Ask it to write a checkpoint and end."""
+        ...
+
+
+Launch = Callable[[Sequence[str], Path, dict[str, str]], Running]
+"""(command, log to add its output to, environment variables on top) -> the run."""
+
+
+def launch_here(command: Sequence[str], log: Path, environment: dict[str, str]) -> Running:
+    """Start a process on this machine."""
+    with log.open("ab") as stream:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            env=os.environ | environment,
+        )
 
 
 @dataclass(frozen=True)
@@ -62,7 +91,7 @@ class Job:
         evaluated = (self.folder.path / "evaluation.json").exists()
         return status == "diverged" or (status == "finished" and evaluated)
 
-    def start(self, threads: int) -> "subprocess.Popen[bytes]":
+    def start(self, threads: int, launch: Launch) -> Running:
         """Begin the run, or go on with it, in a process of its own."""
         if self.folder.config.exists():
             command = ["resume", str(self.folder.path)]
@@ -73,17 +102,10 @@ class Job:
         limits = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
         with disk_errors(self.log):
             self.log.parent.mkdir(parents=True, exist_ok=True)
-            with self.log.open("ab") as log:
-                return subprocess.Popen(
-                    [sys.executable, "-m", "infot", *command],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    env=os.environ | limits,
-                )
+            return launch([sys.executable, "-m", "infot", *command], self.log, limits)
 
 
-def run_jobs(jobs: Sequence[Job], *, at_once: int, threads: int) -> None:
+def run_jobs(jobs: Sequence[Job], *, at_once: int, threads: int, launch: Launch = launch_here) -> None:
     """Run what is left to do, in order.
 
     A run that diverges is a result. Interrupted, it waits until the runs in hand have written their checkpoints.
@@ -92,6 +114,7 @@ def run_jobs(jobs: Sequence[Job], *, at_once: int, threads: int) -> None:
         jobs: The runs.
         at_once: How many at a time.
         threads: Threads of each.
+        launch: What starts them.
 
     Raises:
         ConfigError, DataError: If a run cannot be run; the others in hand are finished first.
@@ -102,10 +125,10 @@ def run_jobs(jobs: Sequence[Job], *, at_once: int, threads: int) -> None:
     left = [job for job in jobs if not job.done()]
     if len(left) < len(jobs):
         tell(f"{len(jobs) - len(left)} of {len(jobs)} runs are done already")
-    running: dict[str, subprocess.Popen[bytes]] = {}
+    running: dict[str, Running] = {}
 
     def work(job: Job) -> int:
-        process = running[job.name] = job.start(threads)
+        process = running[job.name] = job.start(threads, launch)
         code = process.wait()
         del running[job.name]
         return code
@@ -122,7 +145,7 @@ def run_jobs(jobs: Sequence[Job], *, at_once: int, threads: int) -> None:
             raise
 
 
-def _stop(futures: dict["Future[int]", Job], running: dict[str, "subprocess.Popen[bytes]"]) -> None:
+def _stop(futures: dict["Future[int]", Job], running: dict[str, Running]) -> None:
     """Start nothing more, and ask what is running to write a checkpoint and end."""
     for future in futures:
         future.cancel()
