@@ -6,6 +6,7 @@ from infot.ot.clouds.plan import CloudPlan
 from infot.ot.clouds.problem import CloudProblem
 from infot.ot.clouds.streaming import CloudSolver, Streaming
 from infot.ot.clouds.symmetric import SymmetricStreaming
+from infot.ot.clouds.unbalanced import UnbalancedStreaming
 from infot.ot.clouds.value import cloud_value
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "CloudSolver",
     "Streaming",
     "SymmetricStreaming",
+    "UnbalancedStreaming",
     "cloud_divergence",
     "cloud_value",
     "solve_clouds",

@@ -8,6 +8,7 @@ from infot.ot.clouds.plan import CloudPlan
 from infot.ot.clouds.present import extended, present
 from infot.ot.clouds.problem import CloudProblem
 from infot.ot.clouds.streaming import CloudSolver, Streaming
+from infot.ot.clouds.unbalanced import UnbalancedStreaming
 from infot.ot.failure import Outcome, check_wishes, tell
 
 __all__ = ["solve_clouds"]
@@ -29,7 +30,7 @@ def solve_clouds(
 
     Args:
         problem: What to solve.
-        solver: How.
+        solver: How; :class:`Streaming` if left out, :class:`UnbalancedStreaming` with ``rho``.
         tolerance: L1 marginal error to reach.
         max_steps: Limit on the passes over the cost.
         start: A plan of similar clouds, or a potential of the columns, ``(m,)`` or ``(B, m)``, to start from.
@@ -48,7 +49,9 @@ def solve_clouds(
     """
     check_wishes(tolerance, max_steps, on_failure)
     potential = _start(start, problem)
-    chosen = Streaming() if solver is None else solver
+    chosen = _choose(problem) if solver is None else solver
+    if (problem.rho is not None) > chosen.takes_rho:
+        raise ProblemError(f"{type(chosen).__name__} keeps both marginals; use UnbalancedStreaming with rho")
     with torch.no_grad():
         plans = []
         for index, item in enumerate(problem.items()):
@@ -60,6 +63,10 @@ def solve_clouds(
     error, n_steps = float(plan.marginal_error.max()), int(plan.n_steps.max())
     tell(Outcome(plan.solver, error, n_steps, plan.status), on_failure, tolerance)
     return plan
+
+
+def _choose(problem: CloudProblem) -> CloudSolver:
+    return Streaming() if problem.rho is None else UnbalancedStreaming()
 
 
 def _start(start: CloudPlan | Tensor | None, problem: CloudProblem) -> Tensor | None:

@@ -9,8 +9,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from infot.errors import ProblemError
-from infot.numerics import exp_flushed
-from infot.ot.clouds.problem import CloudProblem
+from infot.numerics import exp_flushed, safe_log
+from infot.ot.clouds.dual import dual_value, weighted
+from infot.ot.clouds.problem import CloudProblem, column
 from infot.ot.clouds.tiles import make_tiles, soft_transform
 from infot.ot.status import Status
 
@@ -21,13 +22,14 @@ __all__ = ["CloudPlan"]
 class CloudPlan:
     """A plan ``a x b * exp((f + g - C) / epsilon)`` held by its potentials; its rows sum to ``a`` to rounding.
 
-    Everything has the batch axis of the problem, if it has one.
+    With ``rho`` the rows sum to ``a exp(-f / rho_a)``, and the columns should to ``b exp(-g / rho_b)``. Everything has
+    the batch axis of the problem, if it has one.
 
     Args:
         problem: The problem as posed.
         f: Potential of ``x``.
         g: Potential of ``y``.
-        marginal_error: L1 distance between the plan's columns and ``b``.
+        marginal_error: L1 distance between the plan's columns and what they should be.
         n_steps: Passes over the cost.
         statuses: Why the solve of each item ended.
         solver: What solved it, in words.
@@ -64,15 +66,12 @@ class CloudPlan:
 
     @property
     def value(self) -> Float[Tensor, "*batch"]:
-        """Optimal value by duality, ``E_a[f] + E_b[g]``, in units of cost, without gradient (:func:`cloud_value`)."""
-        problem = self.problem
-        return _mean(problem.row_weights, self.f) + _mean(problem.column_weights, self.g)
+        """Optimal value by duality, in units of cost, without gradient (:func:`cloud_value`)."""
+        return dual_value(self.problem, self.f, self.g)
 
     @cached_property
     def _epsilon(self) -> float | Tensor:
-        """The price in a shape that broadcasts against potentials."""
-        epsilon = self.problem.epsilon
-        return epsilon.unsqueeze(-1) if isinstance(epsilon, Tensor) else epsilon
+        return column(self.problem.epsilon)
 
     @cached_property
     def _bias(self) -> Tensor:
@@ -153,11 +152,12 @@ class CloudPlan:
         """Return the potential ``f`` at points, seen or unseen: the soft c-transform of ``g``."""
         problem = self.problem
         tiles = make_tiles(points, problem.y, problem.epsilon, problem.cost)
-        return self._epsilon * soft_transform(tiles, self._bias, torch.zeros_like(points[..., 0]))[0]
+        soft, _ = soft_transform(tiles, self._bias, torch.zeros_like(points[..., 0]))
+        return column(problem.dampings[0]) * self._epsilon * soft
 
     @cached_property
-    def information(self) -> Float[Tensor, "*batch"]:
-        """``KL(pi | a x b)`` in nats: the mutual information between the two clouds."""
+    def _divergence(self) -> Tensor:
+        """``sum pi log(pi / (a x b))``."""
         problem = self.problem
         total, log_b = torch.zeros_like(self.marginal_error), problem.column_weights.detach().log()
         tiles = make_tiles(problem.x, problem.y, problem.epsilon, problem.cost)
@@ -170,12 +170,25 @@ class CloudPlan:
         return total
 
     @cached_property
+    def _marginals(self) -> tuple[Tensor, Tensor]:
+        return self.marginals()
+
+    @property
+    def information(self) -> Float[Tensor, "*batch"]:
+        """Mutual information between the two clouds in nats: ``KL(pi | a x b)``.
+
+        With ``rho`` it is that of the plan over its own mass, against its own marginals (:class:`infot.ot.Plan`).
+        """
+        if self.problem.marginal_prices is None:
+            return self._divergence
+        rows, columns = self._marginals
+        mass = rows.sum(-1)
+        weights = (self.problem.row_weights.detach(), rows), (self.problem.column_weights.detach(), columns)
+        left = [(own * (safe_log(own) - safe_log(given))).sum(-1) for given, own in weights]
+        return (self._divergence - left[0] - left[1]) / mass + mass.log()
+
+    @property
     def transport_cost(self) -> Float[Tensor, "*batch"]:
         """``<C, pi>``: what moving the mass costs, without the smoothing."""
-        columns = self.marginals()[1]
-        slack = _mean(self.problem.row_weights, self.f) + _mean(columns, self.g)
-        return slack - self.problem.epsilon * self.information
-
-
-def _mean(weights: Tensor, potential: Tensor) -> Tensor:
-    return (weights.detach().unsqueeze(-2) @ potential.unsqueeze(-1)).squeeze((-2, -1))
+        rows, columns = self._marginals
+        return weighted(rows, self.f) + weighted(columns, self.g) - self.problem.epsilon * self._divergence

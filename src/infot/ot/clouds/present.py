@@ -31,22 +31,25 @@ def extended(plan: CloudPlan, item: CloudProblem) -> CloudPlan:
     few = plan.problem
     if few is item:
         return plan
-    f = _extended(plan.f, item.row_weights > 0, item.x, (few.y, few.column_weights, plan.g), item)
-    g = _extended(plan.g, item.column_weights > 0, item.y, (few.x, few.row_weights, plan.f), item)
+    rows, columns = item.row_weights > 0, item.column_weights > 0
+    of_rows, of_columns = item.dampings
+    f, g = plan.f, plan.g
+    if not bool(rows.all()):
+        bias = plan.g / item.epsilon + few.column_weights.log()
+        f = _filled(f, rows, of_rows * _soft_potential(item, item.x[~rows], few.y, bias))
+    if not bool(columns.all()):
+        bias = plan.f / item.epsilon + few.row_weights.log()
+        g = _filled(g, columns, of_columns * _soft_potential(item, item.y[~columns], few.x, bias))
     return replace(plan, problem=item, f=f, g=g)
 
 
-def _extended(
-    potential: Tensor, held: Tensor, points: Tensor, other: tuple[Tensor, Tensor, Tensor], item: CloudProblem
-) -> Tensor:
-    if bool(held.all()):
-        return potential
-    across, weights, opposite = other
-    tiles = make_tiles(points[~held], across, item.epsilon, item.cost)
-    bias = opposite / item.epsilon + weights.log()
-    soft, _ = soft_transform(tiles, bias, torch.zeros_like(points[~held][:, 0]))
-    return (
-        torch.empty_like(points[:, 0])
-        .masked_scatter(held, potential)
-        .masked_scatter(~held, item.epsilon * soft)
-    )
+def _soft_potential(item: CloudProblem, points: Tensor, across: Tensor, bias: Tensor) -> Tensor:
+    tiles = make_tiles(points, across, item.epsilon, item.cost)
+    return item.epsilon * soft_transform(tiles, bias, torch.zeros_like(points[:, 0]))[0]
+
+
+def _filled(potential: Tensor, held: Tensor, others: Tensor) -> Tensor:
+    """Return the potential of all points from that of those held and of the others."""
+    filled = potential.new_empty(len(held))
+    filled[held], filled[~held] = potential, others
+    return filled

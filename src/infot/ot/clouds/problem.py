@@ -13,9 +13,10 @@ from infot.ot.costs import Cost, SquaredEuclidean
 from infot.ot.padding import filled_points, masked_weights
 from infot.ot.regularisers import Entropic, Regulariser, price, unscaled
 from infot.ot.relative import Relative
+from infot.ot.unbalanced import Price, Rho, check_rho
 from infot.ot.weights import checked_weights
 
-__all__ = ["CloudProblem"]
+__all__ = ["CloudProblem", "column"]
 
 _SQUARED = SquaredEuclidean()
 
@@ -32,6 +33,8 @@ class CloudProblem:
         cost: Ground cost; squared Euclidean is one matrix product a tile, others are called on a few rows at a time.
         a: Weights of ``x``, ``(n,)`` or ``(B, n)``, non-negative with sum one; uniform if left out.
         b: Weights of ``y``; likewise.
+        rho: Price of a nat by which the plan's marginals leave the weights; see :class:`infot.ot.OTProblem`. With a
+            finite one the weights may have any positive sum.
         row_mask: Which points of ``x`` are present, ``(n,)`` or ``(B, n)``; the others are padding: without weight,
             never looked at. All if left out.
         column_mask: Which points of ``y`` are present; likewise.
@@ -46,6 +49,7 @@ class CloudProblem:
     cost: Cost = _SQUARED
     a: Tensor | None = None
     b: Tensor | None = None
+    rho: Rho = None
     row_mask: Tensor | None = None
     column_mask: Tensor | None = None
 
@@ -54,6 +58,7 @@ class CloudProblem:
         _check_form(self.x, self.y)
         batch = self.x.shape[:-2] or self.y.shape[:-2]
         fill = object.__setattr__
+        fill(self, "rho", check_rho(self.rho))
         for points, weights, mask in (("x", "a", "row_mask"), ("y", "b", "column_mask")):
             cloud = getattr(self, points)
             cloud = filled_points(cloud.expand(*batch, *cloud.shape[-2:]), getattr(self, mask), mask)
@@ -61,7 +66,7 @@ class CloudProblem:
                 raise ProblemError(f"expected finite points, got NaN or Inf in {points}")
             given = masked_weights(getattr(self, weights), getattr(self, mask), cloud)
             fill(self, points, cloud)
-            checked = checked_weights(given, weights, cloud.shape[-2], cloud)
+            checked = checked_weights(given, weights, cloud.shape[-2], cloud, sum_one=self.rho is None)
             fill(self, weights, checked.expand(cloud.shape[:-1]))
         if isinstance(self.regulariser, Relative):
             fill(self, "regulariser", self.regulariser.times_mean(self.mean_cost()))
@@ -74,7 +79,7 @@ class CloudProblem:
     def mean_cost(self) -> Float[Tensor, "*batch"]:
         """Return the mean cost under ``a x b``, without holding the cost."""
         x, y, a, b = (t.detach() for t in (self.x, self.y, self.row_weights, self.column_weights))
-        a, b = a.unsqueeze(-2), b.unsqueeze(-1)
+        a, b = (a / a.sum(-1, keepdim=True)).unsqueeze(-2), (b / b.sum(-1, keepdim=True)).unsqueeze(-1)
         if isinstance(self.cost, SquaredEuclidean):
             origin = x[..., :1, :]  # where all points are equal, the mean is zero to the last digit
             x, y = x - origin, y - origin
@@ -97,10 +102,15 @@ class CloudProblem:
         arrays = [t.detach() for t in (self.x, self.y, self.row_weights, self.column_weights)]
         if not self.batched:
             arrays = [t.unsqueeze(0) for t in arrays]
-        epsilons = torch.as_tensor(self.epsilon, dtype=torch.float64).expand(len(arrays[0])).tolist()
+        count, pair = len(arrays[0]), self.marginal_prices
+        prices = (
+            [None] * count if pair is None else zip(*(_each(price, count) for price in pair), strict=True)
+        )
+        smoothings = [Entropic(epsilon) for epsilon in _each(self.epsilon, count)]
+        bare = self.derived(row_mask=None, column_mask=None)
         return [
-            self.derived(x=x, y=y, a=a, b=b, regulariser=Entropic(epsilon), row_mask=None, column_mask=None)
-            for x, y, a, b, epsilon in zip(*arrays, epsilons, strict=True)
+            bare.derived(x=x, y=y, a=a, b=b, regulariser=smoothing, rho=rho)
+            for x, y, a, b, smoothing, rho in zip(*arrays, smoothings, prices, strict=True)
         ]
 
     def derived(self, **changes: Any) -> "CloudProblem":
@@ -116,6 +126,20 @@ class CloudProblem:
         return epsilon.flatten() if isinstance(epsilon, Tensor) else epsilon
 
     @property
+    def marginal_prices(self) -> tuple[Price, Price] | None:
+        """The prices of leaving the two marginals, or None where both are kept."""
+        assert self.rho is None or isinstance(self.rho, tuple)
+        return self.rho
+
+    @property
+    def dampings(self) -> tuple[Price, Price]:
+        """``rho / (rho + epsilon)`` of both sides: what soft minima are multiplied by; one where rho is infinite."""
+        if self.marginal_prices is None:
+            return 1.0, 1.0
+        of_rows, of_columns = (1 / (1 + self.epsilon / price) for price in self.marginal_prices)
+        return of_rows, of_columns
+
+    @property
     def row_weights(self) -> Float[Tensor, "*batch n"]:
         """The weights of ``x``, filled in."""
         assert self.a is not None
@@ -126,6 +150,16 @@ class CloudProblem:
         """The weights of ``y``, filled in."""
         assert self.b is not None
         return self.b
+
+
+def column(number: Price) -> Price:
+    """Return a number, or one an item of a batch, in a shape that broadcasts against potentials."""
+    return number.unsqueeze(-1) if isinstance(number, Tensor) and number.ndim else number
+
+
+def _each(number: Price, count: int) -> list[float]:
+    """Return the numbers of the items."""
+    return torch.as_tensor(number, dtype=torch.float64).flatten().expand(count).tolist()
 
 
 def _check_form(x: Tensor, y: Tensor) -> None:

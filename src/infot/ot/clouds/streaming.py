@@ -2,17 +2,17 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from infot.errors import ProblemError
 from infot.numerics import from_loop, safe_log, to_loop
 from infot.ot.clouds.plan import CloudPlan
 from infot.ot.clouds.problem import CloudProblem
+from infot.ot.clouds.subsample import coarse_potential
 from infot.ot.clouds.tiles import make_tiles, soft_transform
-from infot.ot.problem import OTProblem
 from infot.ot.solvers.anderson import Anderson
 from infot.ot.solvers.approach import ACCELERATED, Approach
 from infot.ot.solvers.base import statuses_of
@@ -20,14 +20,19 @@ from infot.ot.solvers.patience import Patience
 from infot.ot.solvers.sinkhorn import Sinkhorn
 from infot.ot.status import Status
 
-__all__ = ["CloudSolver", "Streaming"]
+__all__ = ["CloudSolver", "Streaming", "check_coarse"]
 
 _PATIENCE = 100
-_COARSE_TOLERANCE, _COARSE_STEPS = 1e-2, 1000
 
 
 class CloudSolver(ABC):
-    """A frozen record of settings that turns a problem between clouds into a plan."""
+    """A frozen record of settings that turns a problem between clouds into a plan.
+
+    Attributes:
+        takes_rho: Whether it solves problems whose marginals have a price, or those whose marginals are kept.
+    """
+
+    takes_rho: ClassVar[bool] = False
 
     @abstractmethod
     def solve(
@@ -41,6 +46,16 @@ class CloudSolver(ABC):
             max_steps: Limit on the passes over the whole cost.
             start: Potential of the columns to start from.
         """
+
+
+def check_coarse(coarse: int) -> None:
+    """Refuse empty subsamples.
+
+    Raises:
+        ProblemError: if there is no point in one.
+    """
+    if coarse < 1:
+        raise ProblemError(f"expected coarse >= 1, got {coarse}")
 
 
 @dataclass(frozen=True)
@@ -64,8 +79,7 @@ class Streaming(CloudSolver):
 
     def __post_init__(self) -> None:
         """Refuse empty subsamples."""
-        if self.coarse < 1:
-            raise ProblemError(f"expected coarse >= 1, got {self.coarse}")
+        check_coarse(self.coarse)
 
     def solve(
         self, problem: CloudProblem, *, tolerance: float, max_steps: int, start: Tensor | None
@@ -73,7 +87,7 @@ class Streaming(CloudSolver):
         """Solve a problem between clouds; with ``start`` there is no subsample."""
         a, b, epsilon = problem.row_weights, problem.column_weights, problem.epsilon
         tiles = make_tiles(problem.x, problem.y, epsilon, problem.cost)
-        g = self._coarse(problem) if start is None else start
+        g = coarse_potential(problem, Sinkhorn(self.approach), self.coarse) if start is None else start
         accelerate, patience = Anderson(self.approach.memory, to_loop(b.unsqueeze(0))), Patience(_PATIENCE)
         log_b, step, otherwise = b.log(), 0, Status.MAX_STEPS
         while True:
@@ -91,31 +105,6 @@ class Streaming(CloudSolver):
             g = from_loop(accelerate.next(to_loop(g.unsqueeze(0)), move, to_loop(error), value))[0]
         statuses = statuses_of(error, tolerance, otherwise)
         name = f"Streaming(coarse={self.coarse})"
-        return CloudPlan(problem, epsilon * transform, g, error[0], torch.tensor(step), statuses, name)
-
-    def _coarse(self, problem: CloudProblem) -> Float[Tensor, " m"]:
-        """Return the columns' potential of the plan between subsamples, extended to all columns."""
-        rows, columns = (_spread(points, self.coarse) for points in (problem.x, problem.y))
-        few_a, few_b = (
-            _proportions(w[i]) for w, i in ((problem.row_weights, rows), (problem.column_weights, columns))
+        return CloudPlan(
+            problem, epsilon * transform, g, error[0], torch.tensor(step, device=error.device), statuses, name
         )
-        x, y, epsilon = problem.x[rows], problem.y[columns], problem.epsilon
-        small = OTProblem(
-            cost=problem.cost(x, y), regulariser=problem.regulariser, a=few_a, b=few_b
-        ).as_batch()
-        solution = Sinkhorn(self.approach).solve(
-            small, tolerance=_COARSE_TOLERANCE, max_steps=_COARSE_STEPS, start=None
-        )
-        tiles = make_tiles(problem.y, x, epsilon, problem.cost)
-        bias = solution.f[0] / epsilon + few_a.log()
-        return epsilon * soft_transform(tiles, bias, problem.column_weights)[0]
-
-
-def _spread(points: Tensor, count: int) -> Tensor:
-    """Return the indices of up to ``count`` points, evenly spread over the order that they come in."""
-    n = len(points)
-    return torch.linspace(0, n - 1, min(n, count), device=points.device).round().long()
-
-
-def _proportions(weights: Tensor) -> Tensor:
-    return weights / weights.sum()

@@ -47,4 +47,6 @@ class SymmetricStreaming(CloudSolver):
             move = averaging_move(problem.epsilon * transform - f, move)
             f = f + move
         exact = problem.epsilon * transform
-        return CloudPlan(problem, exact, f, error, torch.tensor(step), statuses, "SymmetricStreaming")
+        return CloudPlan(
+            problem, exact, f, error, torch.tensor(step, device=error.device), statuses, "SymmetricStreaming"
+        )

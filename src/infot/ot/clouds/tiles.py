@@ -113,11 +113,13 @@ def make_tiles(
 
 
 def soft_transform(
-    tiles: Tiles, bias: Float[Tensor, "*batch m"], a: Float[Tensor, "*batch n"]
+    tiles: Tiles, bias: Float[Tensor, "*batch m"], a: Float[Tensor, "*batch n"], damping: float = 1.0
 ) -> tuple[Float[Tensor, "*batch n"], Float[Tensor, "*batch m"]]:
     """Return ``-log sum_j exp(bias_j - C_ij / epsilon)`` of every row, and the mass of every column in one pass.
 
     The columns are those of the plan whose rows are made exact by the transform: ``sum_i a_i softmax_j(score_ij)``.
+    Where the marginal of the rows has a price, their potential is the transform times a damping below one, and what
+    they weigh in the plan is ``a exp((damping - 1) transform)``.
     """
     transform, masses = torch.empty_like(a), torch.zeros_like(bias)
     for rows in tiles.slices():
@@ -125,9 +127,15 @@ def soft_transform(
         top = score.amax(-1)
         kernel = exp_flushed(score.sub_(top.unsqueeze(-1)))
         total = kernel.sum(-1)
-        transform[..., rows] = -(top + total.log())
-        _add_columns(masses, a[..., rows] / total, kernel)
+        soft = -(top + total.log())
+        transform[..., rows] = soft
+        weights = a[..., rows] if damping == 1 else a[..., rows] * _bounded_exp((damping - 1) * soft)
+        _add_columns(masses, weights / total, kernel)
     return transform, masses
+
+
+def _bounded_exp(exponent: Tensor) -> Tensor:
+    return exponent.clamp_max(0.9 * math.log(torch.finfo(exponent.dtype).max)).exp()
 
 
 def _add_columns(masses: Tensor, weights: Tensor, kernel: Tensor) -> None:

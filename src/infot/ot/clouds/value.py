@@ -7,9 +7,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from infot.ot.clouds.dual import weight_slopes
 from infot.ot.clouds.plan import CloudPlan
 from infot.ot.costs import SquaredEuclidean
-from infot.ot.differentiation import centred
 
 __all__ = ["cloud_value"]
 
@@ -21,7 +21,7 @@ class _CloudValue(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, y: Tensor, a: Tensor, b: Tensor, plan: CloudPlan) -> Tensor:
         """Return the value and keep what the gradient needs."""
         ctx.plan = plan
-        ctx.save_for_backward(x, y, a, b)
+        ctx.save_for_backward(x, y)
         return plan.value
 
     @staticmethod
@@ -31,15 +31,16 @@ class _CloudValue(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         """Return the gradients in points, in one more pass over the plan, and in centred weights."""
         (grad,) = grads
-        x, y, a, b = ctx.saved_tensors
+        x, y = ctx.saved_tensors
         plan: CloudPlan = ctx.plan
         for_x = for_y = None
         if ctx.needs_input_grad[0] or ctx.needs_input_grad[1]:
             euclidean = isinstance(plan.problem.cost, SquaredEuclidean)
             for_x, for_y = (_euclidean if euclidean else _by_autograd)(plan, x, y)
             for_x, for_y = grad[..., None, None] * for_x, grad[..., None, None] * for_y
-        for_a = grad.unsqueeze(-1) * centred(plan.f, a) if ctx.needs_input_grad[2] else None
-        for_b = grad.unsqueeze(-1) * centred(plan.g, b) if ctx.needs_input_grad[3] else None
+        slopes = weight_slopes(plan.problem, plan.f, plan.g)
+        wanted = zip(slopes, ctx.needs_input_grad[2:4], strict=True)
+        for_a, for_b = (grad.unsqueeze(-1) * slope if needed else None for slope, needed in wanted)
         return for_x, for_y, for_a, for_b, None
 
 
@@ -71,7 +72,8 @@ def _by_autograd(plan: CloudPlan, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]
 def cloud_value(plan: CloudPlan) -> Float[Tensor, "*batch"]:
     """Return the optimal value between a plan's clouds, differentiable in points and weights.
 
-    By the envelope theorem: the plan is held. Weights live on the simplex, so their gradients are centred. The gradient
+    By the envelope theorem: the plan is held. Weights live on the simplex, so their gradients are centred; with
+    ``rho`` they are free numbers, and theirs are the full derivatives. The gradient
     takes one pass over the plan and memory linear in the points.
 
     Args:

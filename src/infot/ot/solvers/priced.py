@@ -15,7 +15,7 @@ from infot.ot.solvers.base import first_steps
 from infot.ot.solvers.patience import Patience
 from infot.ot.status import Status
 
-__all__ = ["PricedEnd", "PricedStep", "Turn", "in_stages", "stage_factors", "translation"]
+__all__ = ["PricedEnd", "PricedStep", "Turn", "in_stages", "iterate", "stage_factors", "translation"]
 
 _PATIENCE = 500
 _STAGE_TOLERANCE = 0.1
