@@ -425,6 +425,8 @@ def test_a_table_is_measured_in_training_units_and_shown_in_the_users() -> None:
     assert scores["w2"] < 0.5
     assert "reconstruction_error" not in scores
     np.testing.assert_allclose(evaluation.arrays["data"], points[60:], rtol=1e-4, atol=1e-3)
+    assert dataset.scaling is not None
+    np.testing.assert_allclose(evaluation.arrays["column_scales"], dataset.scaling.std, rtol=1e-6)
     assert evaluation.arrays["samples"][:, 0].max() == pytest.approx(3000, abs=60)
 
 

@@ -259,6 +259,7 @@ def _vector_samples(model: Model, dataset: Dataset, samples: Samples) -> dict[st
         "samples": _users_units(dataset, samples.points[:n]),
         "sample_codes": _shown_code(model.latents, samples)[:n],
         "data": _users_units(dataset, dataset.test[:n]),
+        **_column_scales(dataset),
     }
 
 
@@ -327,6 +328,11 @@ def _mean_noise(latents: LatentSpace, n: int) -> Tensor:
 
 def _shown_code(latents: LatentSpace, samples: Samples) -> Tensor:
     return samples.code_index(latents) if latents.n_codes is not None else samples.code[:, 0]
+
+
+def _column_scales(dataset: Dataset) -> dict[str, Tensor]:
+    """Return the spread of a table's columns, in whose units distances are taken."""
+    return {} if dataset.scaling is None else {"column_scales": dataset.scaling.std}
 
 
 def _users_units(dataset: Dataset, points: Tensor) -> Tensor:

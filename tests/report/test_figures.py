@@ -198,6 +198,16 @@ def test_high_dimensional_data_is_shown_in_its_widest_plane() -> None:
     assert "6 dimensions" in plane.remark
 
 
+def test_columns_of_a_table_count_in_units_of_their_spread() -> None:
+    rng = np.random.default_rng(0)
+    units = np.array([1e3, 1.0, 1e-3, 1.0])
+    data = rng.standard_normal((400, 4)) * (1, 5, 9, 1) * units
+    plane = vectors.plane_of({"data": data, "column_scales": units})
+    assert plane is not None
+    assert np.abs(plane.axes[2, 0] * units[2]) > 0.99 and np.abs(plane.axes[1, 1]) > 0.99
+    assert "in units of its spread" in plane.remark
+
+
 def test_one_dimensional_data_lies_on_a_line() -> None:
     plane = vectors.plane_of({"data": np.arange(20.0)[:, None]})
     assert plane is not None

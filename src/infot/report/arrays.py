@@ -23,6 +23,7 @@ FLAT = {
     "code_prior": 1,
     "class_names": 1,
     "factor_information": 2,
+    "column_scales": 1,
     "factor_names": 1,
     "code_names": 1,
     "traversal_names": 1,

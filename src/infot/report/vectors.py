@@ -38,7 +38,7 @@ class Plane:
 
     origin: np.ndarray
     axes: np.ndarray
-    """(d, 2); the identity for two-dimensional data."""
+    """(d, 2); the identity for two-dimensional data. Columns of a table count in units of their spread."""
     whole: Window
     mode: Window | None
     """One separate mode, to be shown enlarged."""
@@ -60,12 +60,15 @@ def plane_of(arrays: dict[str, np.ndarray]) -> Plane | None:
     origin, axes, remark = np.zeros(dim), np.eye(dim, 2), ""
     if dim > 2:
         origin = base.mean(axis=0, dtype=np.float64)
-        _, spread, directions = np.linalg.svd(base.astype(np.float64)[:4000] - origin, full_matrices=False)
-        axes = directions[:2].T
+        scales = arrays.get("column_scales", np.ones(dim))
+        centred = (base.astype(np.float64)[:4000] - origin) / scales
+        _, spread, directions = np.linalg.svd(centred, full_matrices=False)
+        axes = (directions[:2] / scales).T
         held = float(np.square(spread[:2]).sum() / max(np.square(spread).sum(), 1e-30))
         remark = (
             f" The data have {dim} dimensions; shown are the two directions in which they vary most, which "
-            f"hold {100 * held:.0f} % of their variance."
+            f"hold {100 * held:.0f} % of their variance"
+            f"{', each column in units of its spread' if 'column_scales' in arrays else ''}."
         )
     elif dim == 1:
         remark = " The data are numbers, so all points lie on one line."
