@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,9 @@ from infot.coordinate_names import code_names, noise_names
 from infot.data import Dataset, DatasetInfo, Scaling, load
 from infot.errors import ConfigError, NumericalError, RunFolderError
 from infot.evaluation import Evaluation, evaluate, write
+from infot.model import Encoding
 from infot.models.blocks import Block, Categorical, Normal, Uniform
+from infot.models.encoders import GaussianNoise
 from infot.models.latents import LatentSpace
 from infot.objectives.base import Partners
 
@@ -45,6 +48,12 @@ class FakeModel:
         if self.coder is None:
             raise ConfigError("this code has a continuous block, so its values cannot be listed")
         return self.coder(x)
+
+    def by_category(self, posterior: Tensor) -> Tensor | None:
+        return posterior if self.latents.categorical else None
+
+    def code_laws(self, x: Tensor) -> GaussianNoise | None:
+        return None
 
     def reconstruct(self, x: Tensor) -> Tensor:
         noise = torch.zeros(len(x), self.latents.noise_dim)
@@ -380,6 +389,49 @@ def test_continuous_codes_are_swept_in_every_category_and_named() -> None:
             shown[j, :, :, 3 + j], np.tile(np.linspace(-0.95, 0.95, 27), (3, 1)), atol=1e-6
         )
         assert (shown[j, :, :, 4 - j] == 0).all()
+
+
+class Shifted(FakeModel):
+    """Bars whose brightness a uniform code moves, which is read back exactly, and laws of a given width."""
+
+    def __init__(self) -> None:
+        def generator(c: Tensor, e: Tensor) -> Tensor:
+            return (c[:, :4] @ TEMPLATES.flatten(1)).reshape(-1, 1, 6, 6) * (
+                0.6 + 0.2 * c[:, 4, None, None, None]
+            )
+
+        super().__init__((Categorical(4), Uniform(1)), Normal(1), generator, nearest(TEMPLATES))
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        return self.generate(self.encode(x).mean, torch.zeros(len(x), 1))
+
+    def encode(self, x: Tensor) -> Encoding:
+        kinds = self.posterior(x)
+        level = x.flatten(1).amax(1, keepdim=True)
+        return Encoding(kinds.argmax(1), kinds, torch.cat([kinds, ((level - 0.6) / 0.2).clamp(-1, 1)], dim=1))
+
+    def code_laws(self, x: Tensor) -> GaussianNoise | None:
+        normals = torch.special.ndtri((1 + self.encode(x).mean[:, 4:].clamp(-0.999, 0.999)) / 2)
+        return GaussianNoise(normals, torch.full_like(normals, 0.1).log())
+
+
+def test_a_mixed_code_has_categories_and_knobs() -> None:
+    dataset = bars()
+    level = 0.4 + 0.4 * torch.rand(len(dataset.test), 1, 1, 1, generator=torch.Generator().manual_seed(0))
+    assert dataset.test_labels is not None
+    dimmed = replace(dataset, test=TEMPLATES[dataset.test_labels] * level)
+    found = evaluate(Shifted(), dimmed, seed=0)
+    scores = values(found)
+    assert scores["accuracy"] == 1 and scores["class_share_distance"] < 0.1
+    assert scores["code_information_1"] > 1
+    assert scores["code_prior_distance_1"] < 3 * found.metrics["code_prior_distance_1"].floor
+    assert "code_correlation" not in scores  # there is but one
+    assert found.arrays["attribute_codes"].tolist() == ["uniform 1"]
+    ink = found.arrays["attribute_names"].tolist().index("ink")
+    assert found.arrays["attribute_correlations"][0, ink] > 0.9
+    effects = found.arrays["attribute_effects"][0]
+    assert effects[ink] > 2 and np.abs(np.delete(effects, ink)).max() < 1e-3
+    assert found.arrays["code_prior"].tolist() == [0.25] * 4
 
 
 def test_axes_of_an_anisotropic_gaussian_are_measured() -> None:

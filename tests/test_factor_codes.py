@@ -46,6 +46,12 @@ class Mute:
     def generate(self, code: Tensor, noise: Tensor) -> Tensor:
         return torch.zeros(len(code), *Lamps.shape)
 
+    def by_category(self, posterior: Tensor) -> None:
+        return None
+
+    def code_laws(self, x: Tensor) -> None:
+        return None
+
     def posterior(self, x: Tensor) -> Tensor:
         raise ConfigError("a model of this method cannot read codes of data")
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from infot.atomic import write_bytes, write_text
+from infot.continuous_codes import measure_continuous_codes
 from infot.data import Dataset, GaussianMixture
 from infot.data.factors import FactorImages
 from infot.errors import ConfigError, RunFolderError
@@ -92,6 +93,8 @@ def evaluate(model: Model, dataset: Dataset, *, seed: int) -> Evaluation:
     - Labelled images: quality and variety of samples, see :mod:`infot.picture_quality`.
     - Wherever codes of data range over the values of the code: how often the rarest is used, the entropy of their use,
       and with labels how far the classes are from being drawn as often as they occur.
+    - Wherever a plan holds laws of continuous codes: what each code carries, how it follows its prior, and for images
+      what it does, see :func:`infot.continuous_codes.measure_continuous_codes`.
     - Wherever the model holds a plan: I(c;x) under it on held-out data; for images also the reconstruction error.
 
     Args:
@@ -107,9 +110,9 @@ def evaluate(model: Model, dataset: Dataset, *, seed: int) -> Evaluation:
     codes = _read_codes(model, dataset, streams)
     metrics, table = _generation(model, dataset, samples, streams)
     if codes is not None and codes.labels is not None and table is None:
-        table = _label_table(codes.posterior, codes.labels, dataset)
+        table = _label_table(codes.shown, codes.labels, dataset)
         metrics |= clustering_metrics(table)
-    if codes is not None and codes.posterior.shape[1] == model.latents.n_codes:
+    if codes is not None and codes.categories is not None:
         metrics |= _usage(model, dataset, codes)
     if codes is not None and model.holds_plan:
         information = plan_information_metric(codes.posterior)
@@ -123,6 +126,10 @@ def evaluate(model: Model, dataset: Dataset, *, seed: int) -> Evaluation:
         metrics |= pictures.metrics
         protocol |= pictures.protocol
     arrays = exhibits(model, dataset, samples=samples, codes=codes, streams=streams)
+    if codes is not None:
+        knobs = measure_continuous_codes(model, codes.data, arrays.get("category_traversals"))
+        metrics |= knobs.metrics
+        arrays |= knobs.arrays
     if codes is not None and dataset.factors is not None:
         found = measure_factors(model, dataset.factors, streams("evaluation/factors"), profile=PROFILE)
         metrics |= found.metrics
@@ -181,21 +188,11 @@ def _read_codes(model: Model, dataset: Dataset, streams: Streams) -> Codes | Non
         posterior = model.posterior(data)
     except ConfigError:  # a method that cannot read codes of data
         return None
-    labels = None
-    if _names_classes(model) and dataset.test_labels is not None:
-        labels = dataset.test_labels[order]
-    return Codes(data, labels, posterior)
-
-
-def _names_classes(model: Model) -> bool:
-    """Return whether the values that the posterior ranges over can stand for classes.
-
-    Those of a plan over a code with a continuous block are draws, which stand for nothing; a recognition network reads
-    the categorical blocks by themselves.
-    """
-    if model.holds_plan:
-        return model.latents.n_codes is not None
-    return any(isinstance(block, Categorical) for block in model.latents.code)
+    categories = model.by_category(posterior)
+    labels = (
+        dataset.test_labels[order] if categories is not None and dataset.test_labels is not None else None
+    )
+    return Codes(data, labels, posterior, categories)
 
 
 def _generation(
@@ -254,11 +251,11 @@ def _axes(model: Model, dataset: Dataset, streams: Streams) -> dict[str, Metric]
 
 
 def _usage(model: Model, dataset: Dataset, codes: Codes) -> dict[str, Metric]:
-    """Return how often the codes are used, and how far the classes drawn are from those of the data."""
-    metrics = usage_metrics(codes.posterior)
+    """Return how often the categories are used, and how far the classes drawn are from those of the data."""
+    metrics = usage_metrics(codes.shown)
     if codes.labels is not None:
-        table = _label_table(codes.posterior, codes.labels, dataset)
-        distance = class_share_metric(table, model.latents.code_weights())
+        table = _label_table(codes.shown, codes.labels, dataset)
+        distance = class_share_metric(table, model.latents.category_weights())
         metrics[distance.name] = distance
     return metrics
 
@@ -277,17 +274,17 @@ def _code_tables(
         if len(class_names) == table.shape[1]:
             tables["class_names"] = np.array(class_names)
     if codes is not None:
-        tables["code_frequencies"] = code_frequencies(codes.posterior).astype(np.float32)
+        tables["code_frequencies"] = code_frequencies(codes.shown).astype(np.float32)
     elif table is not None:
         tables["code_frequencies"] = (table.sum(axis=1) / table.sum()).astype(np.float32)
     return tables
 
 
 def _prior(model: Model) -> dict[str, np.ndarray]:
-    """Return how often each code is drawn, where codes can be listed."""
-    if model.latents.n_codes is None:
+    """Return how often each category is drawn, where there are any."""
+    if not model.latents.categorical:
         return {}
-    return {"code_prior": model.latents.code_weights().numpy().astype(np.float32)}
+    return {"code_prior": model.latents.category_weights().numpy().astype(np.float32)}
 
 
 def _factor_tables(model: Model, images: FactorImages, found: Disentanglement) -> dict[str, np.ndarray]:

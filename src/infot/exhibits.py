@@ -11,6 +11,7 @@ from infot.data import Dataset
 from infot.errors import NumericalError
 from infot.model import Encoding
 from infot.models.blocks import Categorical, Empty, Normal
+from infot.models.encoders import GaussianNoise
 from infot.models.latents import LatentSpace
 from infot.objectives.base import Partners
 from infot.random import Streams
@@ -75,6 +76,14 @@ class Model(Protocol):
         """Return r(c|x), (n, K); raise ConfigError where the model cannot read codes of data."""
         ...
 
+    def by_category(self, posterior: Tensor) -> Tensor | None:
+        """Return a posterior summed over each category, (n, n_categories); None without categorical blocks."""
+        ...
+
+    def code_laws(self, x: Tensor) -> GaussianNoise | None:
+        """Return the normal laws of the code's coordinates within their charts, or None."""
+        ...
+
     def encode(self, x: Tensor) -> Encoding:
         """Return the code of each datum with its mean, (n, code_dim); raise as :meth:`posterior`."""
         ...
@@ -103,8 +112,8 @@ class Samples:
     noise: Tensor
 
     def code_index(self, latents: LatentSpace) -> Tensor:
-        """Return the index of each point's code in the table of code values, int64, shape (n,)."""
-        return (self.code @ latents.code_values().T).argmax(dim=1)
+        """Return the category of each point's code, int64, shape (n,)."""
+        return latents.category_index(self.code)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,11 +124,18 @@ class Codes:
         data: Shape (m, *shape).
         labels: Their labels, shape (m,), or None.
         posterior: r(c|x), shape (m, K).
+        categories: The posterior of the category, shape (m, n_categories), or None where there are none.
     """
 
     data: Tensor
     labels: Tensor | None
     posterior: Tensor
+    categories: Tensor | None
+
+    @property
+    def shown(self) -> Tensor:
+        """The posterior of the category where there is one, else of the code."""
+        return self.posterior if self.categories is None else self.categories
 
 
 def generate(model: Model, code: Tensor, noise: Tensor) -> Tensor:
@@ -245,7 +261,7 @@ def _code_loops(model: Model, streams: Streams) -> dict[str, Tensor]:
 
 def _coded_images(model: Model, codes: Codes, streams: Streams) -> dict[str, Tensor]:
     chosen = torch.randperm(len(codes.data), generator=streams("evaluation/coded"))[:CODED_IMAGES]
-    arrays = {"posterior_data": codes.data[chosen], "posterior": codes.posterior[chosen]}
+    arrays = {"posterior_data": codes.data[chosen], "posterior": codes.shown[chosen]}
     if model.holds_plan:
         arrays["reconstructions"] = model.reconstruct(codes.data[chosen])
     if codes.labels is not None:

@@ -21,6 +21,7 @@ from infot.coordinate_names import code_names, noise_names
 from infot.data_shape import DataShape
 from infot.errors import CheckpointError, ConfigError, ProblemError
 from infot.model_card import model_card
+from infot.models.encoders import GaussianNoise
 from infot.models.latents import LatentSpace
 from infot.models.priors import learned_latents
 from infot.objectives.base import Coder, Partners, PlanCoder
@@ -162,6 +163,30 @@ class TrainedModel:
             x: Data in the model's units, shape ``(n, *shape)``.
         """
         return self._in_chunks(self._coder().posterior, self._checked(x))
+
+    def by_category(self, posterior: Tensor) -> Tensor | None:
+        """Sum a posterior over the code values of each category, shape ``(n, n_categories)``.
+
+        Args:
+            posterior: As from :meth:`posterior`, shape ``(n, k)``.
+
+        Returns:
+            None where the code has no categorical block.
+        """
+        if not self.latents.categorical:
+            return None
+        index = self.latents.category_index(self._coder().code_values.cpu())
+        total = posterior.new_zeros(len(posterior), len(self.latents.category_weights()))
+        return total.index_add_(1, index, posterior)
+
+    def code_laws(self, x: Tensor) -> GaussianNoise | None:
+        """Return the normal laws of the code's coordinates within their charts; see :meth:`Coder.laws`."""
+        coder = self._coder()
+        found = [coder.laws(part.to(self.device)) for part in self._checked(x).split(CHUNK)]
+        held = [law for law in found if law is not None]
+        if not held:
+            return None
+        return GaussianNoise(*(torch.cat(pieces).cpu() for pieces in zip(*held, strict=True)))
 
     def encode(self, x: Tensor, route: str | None = None) -> Encoding:
         """Return the code of each datum and its posterior.

@@ -73,7 +73,7 @@ def picture_quality(model: Model, dataset: Dataset, streams: Streams) -> Picture
         "classifier_score": classifier_score_metric(samples.probabilities, held_out.probabilities),
         **neighbourhood_metrics(samples.features, held_out.features, train.features),
     }
-    if model.latents.n_codes is not None:
+    if model.latents.categorical:
         metrics["code_agreement"] = _agreement(model, dataset, judge, truth, streams)
     return PictureQuality(metrics, _protocol(dataset, judge, truth, n))
 

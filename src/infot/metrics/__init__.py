@@ -1,5 +1,6 @@
 """Metrics: pure functions of arrays, each beside the value of true data and of chance."""
 
+from infot.metrics.attributes import ATTRIBUTES, correlations, picture_attributes
 from infot.metrics.axes import Axes, axes_metrics, linear_response, read_axes
 from infot.metrics.base import Metric, to_json
 from infot.metrics.classified import classifier_score, classifier_score_metric, code_agreement_metric
@@ -13,6 +14,12 @@ from infot.metrics.clustering import (
     match,
     nmi,
     purity,
+)
+from infot.metrics.code_laws import (
+    code_law_metrics,
+    law_information,
+    prior_distance,
+    prior_distance_metrics,
 )
 from infot.metrics.coverage import (
     Coverage,
@@ -59,6 +66,7 @@ from infot.metrics.reconstruction import reconstruction_metric
 from infot.metrics.usage import class_share_distance, class_share_metric, usage_metrics
 
 __all__ = [
+    "ATTRIBUTES",
     "DEFAULT",
     "DLIB",
     "INFOGAN_CR",
@@ -83,10 +91,12 @@ __all__ = [
     "clustering_metrics",
     "code_agreement_metric",
     "code_frequencies",
+    "code_law_metrics",
     "code_metrics",
     "compare_neighbourhoods",
     "conditional_entropy",
     "contingency",
+    "correlations",
     "cover",
     "coverage_metrics",
     "dci",
@@ -101,6 +111,7 @@ __all__ = [
     "infomec",
     "information_share",
     "irs",
+    "law_information",
     "linear_response",
     "match",
     "mig",
@@ -110,8 +121,11 @@ __all__ = [
     "nmi",
     "noise_nmi",
     "noise_nmi_metric",
+    "picture_attributes",
     "plan_information",
     "plan_information_metric",
+    "prior_distance",
+    "prior_distance_metrics",
     "purity",
     "read_axes",
     "reconstruction_metric",

@@ -82,6 +82,34 @@ class LatentSpace:
         sizes = [block.n for block in self.code if isinstance(block, Categorical)]
         return int(torch.tensor(sizes).prod()) if len(sizes) == len(self.code) else None
 
+    @property
+    def categorical(self) -> tuple[Categorical, ...]:
+        """The categorical blocks, whose combinations of values are the categories of a code."""
+        return tuple(block for block in self.code if isinstance(block, Categorical))
+
+    def category_index(self, code: Tensor) -> Tensor:
+        """Return the category of each code: the index of the combination of values, the last block varying fastest.
+
+        Args:
+            code: Codes, shape ``(n, code_dim)``.
+
+        Example:
+            >>> from infot.models.blocks import Normal, Uniform
+            >>> space = LatentSpace(code=(Categorical(3), Uniform(1), Categorical(2)), noise=Normal(2))
+            >>> space.category_index(torch.tensor([[0.0, 0.0, 1.0, -0.5, 0.0, 1.0]]))
+            tensor([5])
+        """
+        parts = code.split([block.dim for block in self.code], dim=1)
+        index = torch.zeros(len(code), dtype=torch.int64, device=code.device)
+        for block, part in zip(self.code, parts, strict=True):
+            if isinstance(block, Categorical):
+                index = index * block.n + part.argmax(1)
+        return index
+
+    def category_weights(self) -> Tensor:
+        """Return the prior over the categories, shape ``(n_categories,)``; one where no block is categorical."""
+        return Charts.of(self.categorical).weights
+
     def sample(self, n: int, rng: torch.Generator) -> Latent:
         """Draw ``n`` independent latents from the prior."""
         return Latent(self.sample_codes(n, rng), self.sample_noise(n, rng))

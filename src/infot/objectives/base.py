@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from infot import ot
+from infot.models.encoders import GaussianNoise
 from infot.random import Streams
 
 __all__ = ["Batch", "Coder", "Objective", "Partners", "PlanCoder", "Reading"]
@@ -85,6 +86,16 @@ class Coder(nn.Module, ABC):
         """Return the posterior and the conditional mean of the code, which for continuous codes is the code itself."""
         posterior = self.posterior(x)
         return Reading(posterior, posterior @ self.code_values)
+
+    def laws(self, x: Tensor) -> GaussianNoise | None:
+        """Return the normal laws of the code's coordinates within the likeliest chart of each datum.
+
+        Uniform and normal coordinates have one chart; see :class:`~infot.models.charts.Charts`.
+
+        Returns:
+            Arrays ``(n, n_normals)``, or None where the coder holds no such laws.
+        """
+        return None
 
 
 class PlanCoder(Coder):

@@ -321,6 +321,16 @@ class PrimalCoder(PlanCoder):
         return Reading(posterior, self.charts.codes(chart, latent[:, : self.charts.n_normals]))
 
     @torch.no_grad()
+    def laws(self, x: Tensor) -> GaussianNoise | None:
+        """Return q(code within the chart | c, x) at the likeliest chart; see :class:`~infot.objectives.base.Coder`."""
+        n = self.charts.n_normals
+        if n == 0:
+            return None
+        rows, chart = torch.arange(len(x), device=x.device), self.posterior(x).argmax(1)
+        mean, log_std = self.nets["encoder"](x).pick(rows, chart)
+        return GaussianNoise(mean[:, :n], log_std[:, :n])
+
+    @torch.no_grad()
     def noise(self, x: Tensor) -> tuple[Int[Tensor, " n"], Float[Tensor, "n d"]]:
         """Return the likeliest chart of each datum (its index) and the likeliest noise given both."""
         _, chart, latent = self._likeliest(x)

@@ -28,10 +28,17 @@ FLAT = {
     "code_names": 1,
     "traversal_names": 1,
     "code_traversal_names": 1,
+    "attribute_names": 1,
+    "attribute_codes": 1,
+    "attribute_correlations": 2,
+    "attribute_effects": 2,
 }
 """Number of dimensions of the arrays that are not pictures."""
 
-TEXTS = ("class_names", "factor_names", "code_names", "traversal_names", "code_traversal_names")
+TEXTS = (
+    *("class_names", "factor_names", "code_names", "traversal_names", "code_traversal_names"),
+    *("attribute_names", "attribute_codes"),
+)
 """Arrays of words."""
 
 IMAGES = {
@@ -122,6 +129,7 @@ def read_arrays(path: Path, notes: list[str]) -> dict[str, np.ndarray]:
     _drop_foreign_pairs(kept, notes)
     _drop_foreign_names(kept, notes)
     _drop_unnamed_factors(kept, notes)
+    _drop_unnamed_attributes(kept, notes)
     return kept
 
 
@@ -178,6 +186,20 @@ def _drop_unnamed_factors(arrays: dict[str, np.ndarray], notes: list[str]) -> No
             f"evaluation.npz: `factor_information` is left out, it has shape {shape} for {names[0]} named factors and "
             f"{names[1]} named code dimensions."
         )
+
+
+def _drop_unnamed_attributes(arrays: dict[str, np.ndarray], notes: list[str]) -> None:
+    """Leave out tables of codes by attributes of images unless all their rows and columns have names."""
+    shape = tuple(
+        len(arrays[name]) if name in arrays else 0 for name in ("attribute_codes", "attribute_names")
+    )
+    for table in ("attribute_correlations", "attribute_effects"):
+        if table in arrays and arrays[table].shape != shape:
+            found = arrays.pop(table).shape
+            notes.append(
+                f"evaluation.npz: `{table}` is left out, it has shape {found} for {shape[0]} named codes and "
+                f"{shape[1]} named attributes."
+            )
 
 
 def _drop_foreign_pairs(arrays: dict[str, np.ndarray], notes: list[str]) -> None:

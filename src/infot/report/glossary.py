@@ -105,6 +105,24 @@ METRICS: dict[str, Term] = {
         "I(c;x): what the code tells about the data under the plan, in nats.",
         "nats",
     ),
+    "code_information": Term(
+        "Information in a continuous code",
+        "What one number of the code tells about the data under the plan, in nats.",
+        "nats",
+    ),
+    "code_prior_gap": Term(
+        "Gap of a continuous code to its prior",
+        "How far the places that data take in the code are from its prior, in nats; 0 is not at all.",
+        "nats",
+    ),
+    "code_prior_distance": Term(
+        "Distance of read codes from their prior",
+        "Largest difference between the distribution of the codes read of data and their prior (Kolmogorov).",
+    ),
+    "code_correlation": Term(
+        "Correlation of continuous codes",
+        "The largest between two of them over held-out data; 0 is distinct.",
+    ),
     "frechet": Term(
         "Fréchet distance",
         "Distance of samples and held-out data in the features of a classifier trained on the data; small is close.",

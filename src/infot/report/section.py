@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from infot.report import images, vectors
 from infot.report.arrays import class_name, is_image_run
+from infot.report.attributes import attribute_table
 from infot.report.category_sweeps import category_sweep_figures
 from infot.report.curves import run_curves
 from infot.report.factors import factor_table
@@ -104,7 +105,11 @@ def _image_parts(run: Run, detail: Detail) -> list[Part]:
         ("What each code draws", _present(drawn, loop_figure(run.arrays))),
         (
             "What each coordinate of the code changes",
-            [*_present(sweeps), *category_sweep_figures(run.arrays, angles=run.angles)],
+            [
+                *_present(sweeps),
+                *category_sweep_figures(run.arrays, angles=run.angles),
+                *_present(attribute_table(run.arrays)),
+            ],
         ),
         ("What the noise changes", _present(images.traversal_figure(run.arrays))),
         (f"{run.reader.capitalize()}: {which}", _present(posterior)),
