@@ -12,7 +12,7 @@ from infot.objectives.base import Batch
 from infot.objectives.primal import PrimalPlan
 from infot.random import Streams
 
-STEPS = 120
+STEPS = 150
 HIDDEN = {"shear": 0.7, "rotation": -0.2}  # what the hidden factor does from its middle to an end
 
 
