@@ -17,7 +17,9 @@ __all__ = [
 ]
 
 _EDGE = {dtype: math.log(torch.finfo(dtype).tiny) + 1.0 for dtype in (torch.float32, torch.float64)}
-_GESV = {np.dtype(x): scipy.linalg.get_lapack_funcs("gesv", dtype=x) for x in (np.float32, np.float64)}
+_GESV: dict[Any, Any] = {
+    np.dtype(x): scipy.linalg.get_lapack_funcs("gesv", dtype=x) for x in (np.float32, np.float64)
+}
 
 
 def safe_log(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

@@ -71,6 +71,7 @@ from infot.ot.solvers.conditional_gradient import ConditionalGradient
 from infot.ot.solvers.dual import SemiDual
 from infot.ot.solvers.exact import Exact
 from infot.ot.solvers.nested import Nested
+from infot.ot.solvers.nested_newton import NestedNewton
 from infot.ot.solvers.newton import Newton
 from infot.ot.solvers.perturbed import PerturbedCostLoop
 from infot.ot.solvers.sinkhorn import Sinkhorn, SymmetricSinkhorn
@@ -115,6 +116,7 @@ __all__ = [
     "Linear",
     "Lp",
     "Nested",
+    "NestedNewton",
     "Newton",
     "OTProblem",
     "OnCoordinates",

@@ -17,6 +17,7 @@ from infot.ot.solvers.conditional_gradient import ConditionalGradient
 from infot.ot.solvers.dual import SemiDual
 from infot.ot.solvers.exact import Exact
 from infot.ot.solvers.nested import Nested
+from infot.ot.solvers.nested_newton import NestedNewton
 from infot.ot.solvers.newton import Newton
 from infot.ot.solvers.perturbed import PerturbedCostLoop
 from infot.ot.solvers.sinkhorn import Sinkhorn
@@ -29,6 +30,7 @@ __all__ = ["SMALL_EPSILON", "balanced_assignment", "choose_solver", "solve"]
 
 SMALL_EPSILON = 5e-3  # relative to the mean cost
 _NEWTON_TOLERANCE, _NEWTON_ROWS = 1e-4, 384
+_NESTED_NEWTON_ROWS = 512
 _NEWTON_START = Newton().from_error
 
 
@@ -105,7 +107,9 @@ def choose_solver(problem: OTProblem, tolerance: float = 1e-4) -> Solver:
     if isinstance(regulariser, Unregularised):
         return Exact()
     if isinstance(regulariser, Structured):
-        return Nested() if regulariser.convex else PerturbedCostLoop()
+        if not regulariser.convex:
+            return PerturbedCostLoop()
+        return NestedNewton() if _suits_nested_newton(problem, tolerance) else Nested()
     if isinstance(regulariser, Rebated) and not isinstance(regulariser.base, Unregularised):
         return PerturbedCostLoop()
     if isinstance(regulariser, Composite):
@@ -121,6 +125,16 @@ def _suits_newton(problem: OTProblem, tolerance: float) -> bool:
     few = not problem.batched and problem.cost.shape[-2] <= _NEWTON_ROWS
     # to a looser error it would only take over where Sinkhorn's algorithm has ended
     return small and (tolerance < _NEWTON_TOLERANCE or (few and tolerance <= _NEWTON_START))
+
+
+def _suits_nested_newton(problem: OTProblem, tolerance: float) -> bool:
+    """Say whether Newton's method beats the nested fixed point on the CPU (``benchmarks/ot_newton.py --ratios``)."""
+    regulariser = problem.regulariser
+    if problem.cost.device.type != "cpu" or not isinstance(regulariser, Structured):
+        return False
+    few = problem.cost.shape[-2] <= _NESTED_NEWTON_ROWS
+    small = SMALL_EPSILON if few else SMALL_EPSILON / 5
+    return tolerance < _NEWTON_TOLERANCE and min(regulariser.epsilons_code) <= small * problem.mean_cost
 
 
 def _start(start: Plan | Tensor | None, batch: OTProblem) -> Tensor | None:
