@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import torch
 
-from infot.build import build_nets, build_objective
+from infot.assembly import build_nets, build_objective
 from infot.config import RunConfig
 from infot.data import Dataset, load
 from infot.suites import SUITES

@@ -24,7 +24,7 @@ from unittest import mock
 import torch
 
 from infot import ot
-from infot.build import build_nets, build_objective
+from infot.assembly import build_nets, build_objective
 from infot.config import RunConfig
 from infot.data import Dataset, load
 from infot.suites import find_suite

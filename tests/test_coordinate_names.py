@@ -2,7 +2,7 @@
 
 import torch
 
-from infot.build import build_latents
+from infot.assembly import build_latents
 from infot.config import ModelConfig
 from infot.coordinate_names import code_names, noise_names
 from infot.factor_codes import code_numbers

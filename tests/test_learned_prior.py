@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from infot.build import build_latents
+from infot.assembly import build_latents
 from infot.config import DataConfig, LatentConfig, ModelConfig, RunConfig
 from infot.data import array_dataset
 from infot.model import TrainedModel

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from infot import ot
-from infot.build import build_objective
+from infot.assembly import build_objective
 from infot.data import load
 from infot.objectives.structured import SamplePlan
 from infot.presets import PRESETS

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from infot.build import noise_deformations
+from infot.assembly import noise_deformations
 from infot.config import ModelConfig
 from infot.models.blocks import Block, Categorical
 from infot.models.latents import LatentSpace

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from infot import ot
-from infot.build import build_latents
+from infot.assembly import build_latents
 from infot.config import DataConfig, RunConfig
 from infot.config_file import config_from_plain
 from infot.data import ARRAY, array_dataset, array_examples

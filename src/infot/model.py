@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from infot import ot
+from infot.assembly import build_coder, build_latents, build_nets
 from infot.atomic import disk_errors, write_text
-from infot.build import build_latents, build_nets
-from infot.build_coder import build_coder
 from infot.code_vector import code_vector
 from infot.config import RunConfig
 from infot.config_file import config_from_plain, config_to_plain

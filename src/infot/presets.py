@@ -71,13 +71,8 @@ _IMAGES = RunConfig(
     ),
 )
 
-# On 8 x 8 pixels codes part later, and a template that may draw over itself keeps two digits. Batches in which every
-# digit is more nearly as frequent keep two digits from sharing a code.
-_SMALL_IMAGES = replace(
-    _IMAGES,
-    model=replace(_IMAGES.model, appearances=0),
-    training=replace(_IMAGES.training, batch_size=256),
-)
+# On 8 x 8 pixels codes part later, and a template that may draw over itself keeps two digits.
+_SMALL_IMAGES = replace(_IMAGES, model=replace(_IMAGES.model, appearances=0))
 
 # Many data bear more steps: three minutes on one core.
 _LONGER_IMAGES = replace(_IMAGES, training=replace(_IMAGES.training, steps=3000))

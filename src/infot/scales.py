@@ -1,11 +1,11 @@
-"""The scales of data in which prices are given: the mean cost of a pair, and that of nearest neighbours."""
+"""The scales of data in which prices are given: the mean cost of a pair, that of neighbours, the spread."""
 
 import torch
 from torch import Tensor
 
 from infot import ot
 
-__all__ = ["mean_cost", "neighbour_cost"]
+__all__ = ["mean_cost", "neighbour_cost", "spread"]
 
 MEASURED = 2048  # data from which the mean of a cost without a closed form is measured
 BATCHES = 8  # batches over which the distance of neighbours is averaged
@@ -38,6 +38,11 @@ def neighbour_cost(points: Tensor, batch: int, cost: ot.Cost = _SQUARED) -> floa
         for _ in range(BATCHES)
     ]
     return sum(medians) / BATCHES
+
+
+def spread(points: Tensor | None) -> float:
+    """Return the root mean square of the coordinates' standard deviations; 1 where there are no data."""
+    return 1.0 if points is None else float(points.var(dim=0, correction=0).mean().sqrt())
 
 
 def _median_to_nearest(points: Tensor, cost: ot.Cost) -> float:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from infot import ot
-from infot.build import build_dataset, build_latents, build_nets, build_objective
+from infot.assembly import build_dataset, build_latents, build_nets, build_objective
 from infot.config import RunConfig
 from infot.config_checks import check_config, check_config_with_data
 from infot.data import Dataset, Points

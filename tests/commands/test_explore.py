@@ -18,7 +18,7 @@ import pytest
 import torch
 from PIL import Image
 
-from infot.build import build_dataset
+from infot.assembly import build_dataset
 from infot.cli import main
 from infot.config import ModelConfig
 from infot.errors import ConfigError, DataError

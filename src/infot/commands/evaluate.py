@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from infot.build import build_dataset
+from infot.assembly import build_dataset
 from infot.commands.arguments import EvaluateArguments
 from infot.commands.examples import examples_for
 from infot.commands.messages import headline, say

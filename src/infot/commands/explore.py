@@ -4,7 +4,7 @@ import sys
 import webbrowser
 from pathlib import Path
 
-from infot.build import build_dataset
+from infot.assembly import build_dataset
 from infot.commands.arguments import ExploreArguments
 from infot.commands.examples import examples_for
 from infot.commands.messages import say, tell

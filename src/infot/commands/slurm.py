@@ -1,13 +1,12 @@
 """Runs as jobs of a Slurm cluster, by way of submitit."""
 
-import os
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from infot.commands.jobs import launch_here
 from infot.errors import ConfigError
 
 __all__ = ["Submitter", "execute", "slurm_launcher"]
@@ -18,14 +17,7 @@ FAILED = 1
 
 def execute(command: Sequence[str], log: Path, environment: dict[str, str]) -> int:
     """Run a command where the job has landed, its output added to ``log``; return its exit code."""
-    with log.open("ab") as stream:
-        return subprocess.call(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            env=os.environ | environment,
-        )
+    return launch_here(command, log, environment).wait()
 
 
 class Submitted:

@@ -361,7 +361,6 @@ GOALS: dict[str, tuple[Goal, ...]] = {
 
 REASONS: dict[tuple[str, str], str] = {
     ("digits", "accuracy"): "where the accuracy is low, two digits share a code",
-    ("sprites", "factor_vae"): "the angle, of which squares and ellipses tell only a part, loses votes",
 }
 """Why a goal is missed, by preset and metric, where it is known; told only where it is missed."""
 
