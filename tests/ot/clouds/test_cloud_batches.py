@@ -98,7 +98,9 @@ def test_a_batch_is_read_a_few_rows_at_a_time(cost: ot.Cost) -> None:
     torch.testing.assert_close(plan.apply(v), matrix @ v)
     torch.testing.assert_close(plan.apply_transposed(u), matrix.mT @ u)
     points = torch.randn(3, 4, D, generator=rng(5), dtype=torch.float64)
-    for index, item in enumerate(plan.problem.items()):
+    for index, (part, item) in enumerate(zip(plan.items(), plan.problem.items(), strict=True)):
+        torch.testing.assert_close(part.rows(slice(0, N)), matrix[index])
+        assert part.converged.shape == () and float(part.value) == pytest.approx(float(plan.value[index]))
         alone = ot.solve_clouds(item, **TIGHT)
         torch.testing.assert_close(plan.transport_map(points)[index], alone.transport_map(points[index]))
         shift = (plan.g[index] - alone.g)[item.column_weights > 0].mean()

@@ -52,6 +52,18 @@ class CloudPlan:
         statuses = tuple(status for plan in plans for status in plan.statuses)
         return cls(problem, f, g, error, n_steps, statuses, plans[0].solver)
 
+    def items(self) -> "list[CloudPlan]":
+        """Return the plan of every item of the batch, or the only one."""
+        arrays = [self.f, self.g, self.marginal_error, self.n_steps]
+        if not self.problem.batched:
+            arrays = [array.unsqueeze(0) for array in arrays]
+        return [
+            CloudPlan(item, f, g, error, n_steps, (status,), self.solver)
+            for item, f, g, error, n_steps, status in zip(
+                self.problem.items(), *arrays, self.statuses, strict=True
+            )
+        ]
+
     @property
     def converged(self) -> Bool[Tensor, "*batch"]:
         """Whether the marginal error fell below the tolerance."""

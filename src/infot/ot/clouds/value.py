@@ -35,8 +35,7 @@ class _CloudValue(torch.autograd.Function):
         plan: CloudPlan = ctx.plan
         for_x = for_y = None
         if ctx.needs_input_grad[0] or ctx.needs_input_grad[1]:
-            euclidean = isinstance(plan.problem.cost, SquaredEuclidean)
-            for_x, for_y = (_euclidean if euclidean else _by_autograd)(plan, x, y)
+            for_x, for_y = _point_slopes(plan, x, y)
             for_x, for_y = grad[..., None, None] * for_x, grad[..., None, None] * for_y
         slopes = weight_slopes(plan.problem, plan.f, plan.g)
         wanted = zip(slopes, ctx.needs_input_grad[2:4], strict=True)
@@ -44,16 +43,25 @@ class _CloudValue(torch.autograd.Function):
         return for_x, for_y, for_a, for_b, None
 
 
+def _point_slopes(plan: CloudPlan, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the derivatives in the points, item by item: a tile of one pair has more rows than one of a batch."""
+    slope = _euclidean if isinstance(plan.problem.cost, SquaredEuclidean) else _by_autograd
+    if not plan.problem.batched:
+        return slope(plan, x, y)
+    slopes = [slope(*item) for item in zip(plan.items(), x, y, strict=True)]
+    for_x, for_y = (torch.stack(side) for side in zip(*slopes, strict=True))
+    return for_x, for_y
+
+
 def _euclidean(plan: CloudPlan, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Return ``2 (x pi 1 - pi y)`` and ``2 (y pi^T 1 - pi^T x)``."""
     for_x, for_y = torch.empty_like(x), torch.zeros_like(y)
     columns = torch.zeros_like(plan.g)
     for rows, block in plan.row_blocks():
-        part = x[..., rows, :]
-        for_x[..., rows, :] = part * block.sum(-1, keepdim=True) - block @ y
-        for_y -= block.mT @ part
-        columns += block.sum(-2)
-    return 2 * for_x, 2 * (for_y + y * columns.unsqueeze(-1))
+        for_x[rows] = x[rows] * block.sum(1, keepdim=True) - block @ y
+        for_y -= block.T @ x[rows]
+        columns += block.sum(0)
+    return 2 * for_x, 2 * (for_y + y * columns.unsqueeze(1))
 
 
 def _by_autograd(plan: CloudPlan, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,10 +69,10 @@ def _by_autograd(plan: CloudPlan, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]
     for_x, for_y = torch.empty_like(x), torch.zeros_like(y)
     for rows, block in plan.row_blocks():
         with torch.enable_grad():
-            left, right = x[..., rows, :].detach().requires_grad_(), y.detach().requires_grad_()
+            left, right = x[rows].detach().requires_grad_(), y.detach().requires_grad_()
             cost = plan.problem.cost(left, right)
             part_x, part_y = torch.autograd.grad(cost, (left, right), block)
-        for_x[..., rows, :] = part_x
+        for_x[rows] = part_x
         for_y += part_y
     return for_x, for_y
 
