@@ -16,7 +16,8 @@ from infot.models.encoders import NoiseEncoder
 from infot.models.latents import LatentSpace
 from infot.models.priors import LearnedPrior
 from infot.objectives.base import Batch
-from infot.objectives.primal import PrimalPlan, _thin, noise_gate, score_charts
+from infot.objectives.chart_scores import score_charts
+from infot.objectives.primal import PrimalPlan, _thin, noise_gate
 from infot.random import Streams
 
 

@@ -15,7 +15,7 @@ from infot.objectives.amortised_coder import AmortisedCoder
 from infot.objectives.base import Coder
 from infot.objectives.encoder_coder import EncoderCoder
 from infot.objectives.ground import FixedGround, LearnedGround
-from infot.objectives.primal import PrimalCoder
+from infot.objectives.primal_coder import PrimalCoder
 from infot.objectives.recognition_coder import RecognitionCoder
 from infot.objectives.sample_coder import SampleCoder
 
