@@ -360,6 +360,7 @@ GOALS: dict[str, tuple[Goal, ...]] = {
 """Goals by preset."""
 
 REASONS: dict[tuple[str, str], str] = {
+    ("ring8", "finite_share"): "the lost runs have thirty times the preset's learning rate",
     ("digits", "accuracy"): "where the accuracy is low, two digits share a code",
 }
 """Why a goal is missed, by preset and metric, where it is known; told only where it is missed."""
