@@ -17,18 +17,17 @@ import inspect
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from unittest import mock
 
 import torch
 
 from infot import ot
-from infot.assembly import build_nets, build_objective
 from infot.config import RunConfig
 from infot.data import Dataset, load
+from infot.session import session_on
 from infot.suites import find_suite
-from infot.training import Schedule, TrainState, fit
 
 __all__ = ["Step", "main", "time_steps"]
 
@@ -80,22 +79,10 @@ class Step:
 
 def time_steps(config: RunConfig, dataset: Dataset, steps: int) -> Step:
     """Return what a step costs on average over ``steps``."""
-    torch.manual_seed(0)
-    nets = build_nets(config, dataset.shape, dataset.training_sample())
-    objective = build_objective(config, dataset)
-    size = config.training.batch_size
-    state = TrainState.create(nets, objective, n_data=len(dataset.train), batch_size=size, seed=0)
-    training = config.training
-    schedule = Schedule(
-        steps=steps,
-        length=steps,
-        learning_rate=training.learning_rate,
-        decay_from=training.decay_from,
-        final_learning_rate=training.final_learning_rate,
-    )
+    session = session_on(dataset, replace(config, training=replace(config.training, steps=steps)))
     with transport_timed() as clock:
         start = time.process_time()
-        fit(state, objective, dataset.train, schedule=schedule)
+        session.fit()
         seconds = time.process_time() - start
     return Step(seconds / steps, clock.seconds / seconds)
 

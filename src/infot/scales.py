@@ -32,9 +32,9 @@ def neighbour_cost(points: Tensor, batch: int, cost: ot.Cost = _SQUARED) -> floa
         batch: Points in a batch; all of the data where there are fewer.
         cost: The ground cost between flattened points.
     """
-    flat, rng = points.flatten(1).double(), torch.Generator().manual_seed(0)
+    flat, rng = points.flatten(1), torch.Generator().manual_seed(0)
     medians = [
-        _median_to_nearest(flat[torch.randperm(len(flat), generator=rng)[:batch]], cost)
+        _median_to_nearest(flat[torch.randperm(len(flat), generator=rng)[:batch]].double(), cost)
         for _ in range(BATCHES)
     ]
     return sum(medians) / BATCHES

@@ -137,20 +137,23 @@ def test_ratio_one_is_the_plain_sinkhorn_plan():
     assert float(info["transport_cost"]) == pytest.approx(float(plan.transport_cost), rel=1e-4)
 
 
+FORMING = PlanSettings(
+    epsilon=ot.Geometric(0.2, 0.01),
+    epsilon_code_ratio=ot.Constant(0.1),
+    self_structure=ot.Linear(0.0, 1.0, 0.3, 0.6),
+    relaxation=ot.Geometric(0.5, 0.01),
+    tolerance=2e-2,
+    max_steps=200,
+)
+"""Prices that fall while codes form."""
+
+
 def test_codes_become_the_modes_of_four_gaussians():
     torch.manual_seed(0)
     streams = Streams(0)
     centres = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
     nets = nets_of(MLPGenerator(4, 2, (2,), width=32, depth=2, noise_gain=0.1, spread=0.7))
-    prices = PlanSettings(
-        epsilon=ot.Geometric(0.2, 0.01),
-        epsilon_code_ratio=ot.Constant(0.1),
-        self_structure=ot.Linear(0.0, 1.0, 0.3, 0.6),
-        relaxation=ot.Geometric(0.5, 0.01),
-        tolerance=2e-2,
-        max_steps=200,
-    )
-    objective = SamplePlan(PlanProblems(categorical(4, 16), prices))
+    objective = SamplePlan(PlanProblems(categorical(4, 16), FORMING))
     optimiser = torch.optim.Adam(nets.parameters(), lr=5e-3, betas=(0.5, 0.99))
     for step in range(200):
         modes = torch.randint(4, (64,), generator=streams("data"))
@@ -192,15 +195,7 @@ def test_a_learned_prior_finds_the_weights_of_four_gaussians():
     streams, weights = Streams(0), torch.tensor([0.1, 0.2, 0.3, 0.4])
     centres = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
     nets = with_prior(nets_of(MLPGenerator(4, 2, (2,), width=32, depth=2, noise_gain=0.1, spread=0.7)), 4)
-    prices = PlanSettings(
-        epsilon=ot.Geometric(0.2, 0.01),
-        epsilon_code_ratio=ot.Constant(0.1),
-        self_structure=ot.Linear(0.0, 1.0, 0.3, 0.6),
-        relaxation=ot.Geometric(0.5, 0.01),
-        tolerance=2e-2,
-        max_steps=200,
-    )
-    objective = SamplePlan(PlanProblems(categorical(4, 12), prices))
+    objective = SamplePlan(PlanProblems(categorical(4, 12), FORMING))
     optimiser = torch.optim.Adam(nets.parameters(), lr=5e-3, betas=(0.5, 0.99))
     for step in range(250):
         modes = torch.multinomial(weights, 64, replacement=True, generator=streams("data"))
