@@ -13,17 +13,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from infot.errors import ProblemError
 from infot.ot.problem import OTProblem
 from infot.ot.solution import Solution
 from infot.ot.solvers.base import statuses_of
 from infot.ot.solvers.patience import Patience
 from infot.ot.status import Status
 
-__all__ = ["Climbed", "End", "Hill", "climb", "gathered"]
+__all__ = ["Climbed", "End", "Hill", "check_takeover", "climb", "gathered"]
 
 _PATIENCE = 100
 _FIRST_DAMPING, _LEAST_DAMPING = 1e-3, 1e-12
 _ROUNDING = 1e-13  # relative, of a value in float64
+
+
+def check_takeover(from_error: float) -> None:
+    """Refuse an error at which Newton's method would never take over.
+
+    Raises:
+        ProblemError: if it is not positive.
+    """
+    if not from_error > 0:
+        raise ProblemError(f"expected from_error > 0, got {from_error}")
 
 
 class Hill(ABC):

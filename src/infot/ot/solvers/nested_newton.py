@@ -26,7 +26,7 @@ from infot.ot.problem import OTProblem
 from infot.ot.solution import Solution
 from infot.ot.solvers.approach import ACCELERATED, Approach
 from infot.ot.solvers.base import Solver, lost_rows
-from infot.ot.solvers.climb import Climbed, End, Hill, climb, gathered
+from infot.ot.solvers.climb import Climbed, End, Hill, check_takeover, climb, gathered
 from infot.ot.solvers.nested import Nested
 from infot.ot.stationarity import nest_of
 from infot.ot.structure import Structured
@@ -53,8 +53,7 @@ class NestedNewton(Solver):
 
     def __post_init__(self) -> None:
         """Refuse what never takes over."""
-        if not self.from_error > 0:
-            raise ProblemError(f"expected from_error > 0, got {self.from_error}")
+        check_takeover(self.from_error)
 
     def solve(
         self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Tensor | None

@@ -15,13 +15,12 @@ import scipy.linalg
 import scipy.sparse
 from torch import Tensor
 
-from infot.errors import ProblemError
 from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic
 from infot.ot.solution import Solution
 from infot.ot.solvers.approach import ACCELERATED, Approach
 from infot.ot.solvers.base import Solver, entropic_of
-from infot.ot.solvers.climb import End, Hill, climb, gathered
+from infot.ot.solvers.climb import End, Hill, check_takeover, climb, gathered
 from infot.ot.solvers.sinkhorn import Sinkhorn
 
 __all__ = ["Newton"]
@@ -50,8 +49,7 @@ class Newton(Solver):
 
     def __post_init__(self) -> None:
         """Refuse what never takes over."""
-        if not self.from_error > 0:
-            raise ProblemError(f"expected from_error > 0, got {self.from_error}")
+        check_takeover(self.from_error)
 
     def solve(
         self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Tensor | None
