@@ -224,3 +224,28 @@ def test_a_divergence_has_one_price_of_its_marginals() -> None:
     for rho in (0.0, -1.0, math.inf):
         with pytest.raises(ProblemError, match="one positive, finite rho"):
             ot.unbalanced_divergence(x, x, epsilon=0.1, rho=rho)
+
+
+@pytest.mark.parametrize("structured", [False, True])
+def test_every_item_of_a_batch_may_have_a_price_of_its_own(structured: bool) -> None:
+    cost = torch.stack([random_cost(6, 5, seed) for seed in range(3)])
+    regulariser: ot.Regulariser = ot.Entropic(0.1)
+    if structured:
+        regulariser = ot.Structured(regulariser, blocks=ot.Blocks((3, 2)), epsilon_code=0.05)
+    left, right = torch.tensor([0.1, math.inf, 2.0], dtype=cost.dtype), 0.7
+
+    def solved(costs: Tensor, rho: ot.Rho) -> ot.Plan:
+        problem = ot.OTProblem(cost=costs, regulariser=regulariser, rho=rho)
+        return ot.solve(problem, tolerance=1e-9, max_steps=5000, on_failure="raise")
+
+    together = solved(cost, (left, right))
+    alone = [solved(item, (float(price), right)) for item, price in zip(cost, left, strict=True)]
+    torch.testing.assert_close(
+        together.matrix(), torch.stack([plan.matrix() for plan in alone]), atol=1e-8, rtol=0
+    )
+
+
+@pytest.mark.parametrize("rho", [torch.ones(2), (torch.ones(3), torch.tensor([1.0, -1.0, 1.0]))])
+def test_prices_that_fit_no_batch_or_are_not_positive_are_refused(rho: ot.Rho) -> None:
+    with pytest.raises(ProblemError, match="rho"):
+        ot.OTProblem(cost=torch.rand(3, 4, 5), regulariser=ot.Entropic(0.1), rho=rho)

@@ -33,7 +33,8 @@ class OTProblem:
         b: Weights of the columns, ``(m,)`` or ``(B, m)``; likewise.
         blocks: Layout of the rows for the diagnostics of plans that are not structured themselves.
         rho: Price of a nat by which the plan's marginals leave the weights, one number or one a side, in units of
-            cost; infinite keeps a marginal. With a finite one the weights may have any positive sum.
+            cost, or a tensor of one an item; infinite keeps a marginal. With a finite one the weights may have any
+            positive sum.
         row_mask: Which rows are present, ``(n,)`` or ``(B, n)``; the others are padding: without weight, their costs
             never looked at. All if left out.
         column_mask: Which columns are present, ``(m,)`` or ``(B, m)``; likewise.
@@ -67,7 +68,7 @@ class OTProblem:
             raise ProblemError(
                 "expected finite costs, got NaN or Inf; check the points or features they come from"
             )
-        fill(self, "rho", check_rho(self.rho))
+        fill(self, "rho", check_rho(self.rho, self.cost.shape[:-2]))
         a, b = (
             masked_weights(w, mask, self.cost)
             for w, mask in ((self.a, self.row_mask), (self.b, self.column_mask))

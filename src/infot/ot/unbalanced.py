@@ -28,23 +28,33 @@ __all__ = [
 ]
 
 Price = float | Tensor
-Rho = float | tuple[Price, Price] | None
+Rho = Price | tuple[Price, Price] | None
 
 
-def check_rho(rho: Rho) -> tuple[Price, Price] | None:
+def check_rho(rho: Rho, batch: torch.Size) -> tuple[Price, Price] | None:
     """Return the prices of the two sides, or None where both marginals are kept.
 
+    Args:
+        rho: One price, or one a side; each is a number, or a tensor with one for every item of the batch.
+        batch: Batch axes of the problem.
+
     Raises:
-        ProblemError: if a price is not positive.
+        ProblemError: if a price is not positive, or a tensor of prices does not fit the batch.
     """
     if rho is None:
         return None
     pair = rho if isinstance(rho, tuple) else (rho, rho)
-    if len(pair) != 2 or not all(price > 0 for price in pair):
+    prices = [torch.as_tensor(price) for price in pair]
+    if len(pair) != 2 or not all(bool((price > 0).all()) for price in prices):
         raise ProblemError(
             f"expected a positive rho, or a pair of them, in units of cost, got {rho}; infinite keeps a marginal"
         )
-    return None if all(price == math.inf for price in pair) else pair
+    for price in prices:
+        if price.shape not in (torch.Size(), batch):
+            raise ProblemError(
+                f"expected a rho, or one for each item of the batch {tuple(batch)}, got {tuple(price.shape)}"
+            )
+    return None if all(bool((price == math.inf).all()) for price in prices) else pair
 
 
 def _column(price: Price, like: Tensor) -> Tensor:

@@ -58,7 +58,7 @@ class CloudProblem:
         _check_form(self.x, self.y)
         batch = self.x.shape[:-2] or self.y.shape[:-2]
         fill = object.__setattr__
-        fill(self, "rho", check_rho(self.rho))
+        fill(self, "rho", check_rho(self.rho, batch))
         for points, weights, mask in (("x", "a", "row_mask"), ("y", "b", "column_mask")):
             cloud = getattr(self, points)
             cloud = filled_points(cloud.expand(*batch, *cloud.shape[-2:]), getattr(self, mask), mask)
