@@ -82,7 +82,7 @@ def _sample_coder(
         weights=tensors["weights"],
         f=tensors["f"],
         prices=tensors["prices"],
-        eye=ground.eye(nets),
+        eye=ground.eye(nets, 1.0),
         cost=ground.cost,
     )
 

@@ -8,13 +8,16 @@ from torch import Tensor, nn
 
 from infot import ot
 
-__all__ = ["FixedGround", "Ground", "LearnedGround"]
+__all__ = ["FLAT", "PIXELS", "FixedGround", "Ground", "LearnedGround"]
+
+FLAT = nn.Flatten(1)
+"""Sees points as they are."""
 
 _SQUARED = ot.SquaredEuclidean()
 
 
 class Ground(ABC):
-    """A ground cost between points, which may depend on the networks.
+    """A ground cost between points, which may depend on the networks and on how far training is.
 
     Attributes:
         cost: Cost between the places at which points are seen.
@@ -23,8 +26,13 @@ class Ground(ABC):
     cost: ot.Cost
 
     @abstractmethod
-    def eye(self, nets: nn.ModuleDict) -> nn.Module:
-        """Return what maps points ``(n, *shape)`` to the places ``(n, d)`` between which they are moved."""
+    def eye(self, nets: nn.ModuleDict, progress: float) -> nn.Module:
+        """Return what maps points ``(n, *shape)`` to the places ``(n, d)`` between which they are moved.
+
+        Args:
+            nets: The networks.
+            progress: Position of the schedules in [0, 1]; codes are read at 1.
+        """
 
     @abstractmethod
     def unit(self, cost: Float[Tensor, "n m"]) -> float:
@@ -41,13 +49,17 @@ class FixedGround(Ground):
 
     cost: ot.Cost = _SQUARED
 
-    def eye(self, nets: nn.ModuleDict) -> nn.Module:
+    def eye(self, nets: nn.ModuleDict, progress: float) -> nn.Module:
         """Return what flattens points."""
-        return nn.Flatten(1)
+        return FLAT
 
     def unit(self, cost: Tensor) -> float:
         """Return 1."""
         return 1.0
+
+
+PIXELS = FixedGround()
+"""Squared distance between the points themselves."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +68,7 @@ class LearnedGround(Ground):
 
     cost: ot.Cost = _SQUARED
 
-    def eye(self, nets: nn.ModuleDict) -> nn.Module:
+    def eye(self, nets: nn.ModuleDict, progress: float) -> nn.Module:
         """Return the feature network."""
         return nets["critic"]
 

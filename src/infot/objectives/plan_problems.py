@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from infot import ot
 from infot.models.priors import learned_latents
 from infot.objectives.base import Batch
-from infot.objectives.ground import FixedGround, Ground
+from infot.objectives.ground import PIXELS, Ground
 from infot.objectives.latent_batch import LatentBatch, LatentGrid
 from infot.objectives.plan_settings import PlanSettings, Prices
 from infot.objectives.sample_coder import SampleCoder
@@ -16,7 +16,6 @@ from infot.random import Streams
 
 __all__ = ["Bank", "PlanProblems", "Side", "TurnProblems"]
 
-_PIXELS = FixedGround()
 CODER_NOISE = 128  # noise draws a code in the bank from which codes are read
 CODER_CODES = 64  # code draws in that bank where the code cannot be listed
 CODER_DATA = 4096  # data points against which the bank's potentials are solved
@@ -104,7 +103,7 @@ class PlanProblems:
 
     grid: LatentGrid
     settings: PlanSettings
-    ground: Ground = _PIXELS
+    ground: Ground = PIXELS
 
     def grid_of(self, nets: nn.ModuleDict) -> LatentGrid:
         """Return how latent batches are drawn under the prior that the networks have learned, where they have."""
@@ -126,7 +125,7 @@ class PlanProblems:
             others = nets["generator"](*(part.to(batch.data.device) for part in own))
         share = self.settings.self_structure(batch.progress)
         structured = to_data.prices.structured(latents).with_share(share)
-        eye = self.ground.eye(nets)
+        eye = self.ground.eye(nets, batch.progress)
         cost = self.ground.cost(eye(to_data.generated), eye(others).detach())
         problem = self._problem(latents, cost, structured, to_data.prices.relaxation)
         return TurnProblems(to_data, replace(to_data, targets=others, problem=problem), share)
@@ -137,15 +136,17 @@ class PlanProblems:
         rng = streams("coder")
         latents = LatentGrid(self.grid_of(nets).latents, CODER_NOISE, CODER_CODES).draw(rng)
         chosen = data[torch.randperm(len(data), generator=rng)[:CODER_DATA].to(data.device)]
-        side = self._before(nets, latents, chosen, self.settings.prices(1.0, self.grid).of_joint_code())
-        return Bank(side, self.ground.eye(nets), self.ground.cost)
+        prices, eye = self.settings.prices(1.0, self.grid).of_joint_code(), self.ground.eye(nets, 1.0)
+        return Bank(self._before(nets, latents, chosen, prices, eye), eye, self.ground.cost)
 
     def _to_data(self, nets: nn.ModuleDict, latents: LatentBatch, batch: Batch) -> Side:
-        return self._before(nets, latents, batch.data, self.settings.prices(batch.progress, self.grid))
+        prices, eye = self.settings.prices(batch.progress, self.grid), self.ground.eye(nets, batch.progress)
+        return self._before(nets, latents, batch.data, prices, eye)
 
-    def _before(self, nets: nn.ModuleDict, latents: LatentBatch, targets: Tensor, prices: Prices) -> Side:
+    def _before(
+        self, nets: nn.ModuleDict, latents: LatentBatch, targets: Tensor, prices: Prices, eye: nn.Module
+    ) -> Side:
         generated = nets["generator"](*(part.to(targets.device) for part in latents.latent))
-        eye = self.ground.eye(nets)
         cost = self.ground.cost(eye(generated), eye(targets))
         prices = prices.times(self.ground.unit(cost))
         problem = self._problem(latents, cost, prices.structured(latents), prices.relaxation)

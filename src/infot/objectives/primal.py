@@ -13,6 +13,7 @@ from infot.models.latents import LatentSpace
 from infot.models.priors import follow_codes, learned_latents
 from infot.objectives.base import Batch, Objective
 from infot.objectives.chart_scores import score_charts
+from infot.objectives.ground import PIXELS, Ground
 from infot.objectives.primal_coder import PrimalCoder
 from infot.objectives.refinement import draw
 from infot.ot.schedules import Schedule
@@ -34,8 +35,8 @@ def noise_gate(onsets: Float[Tensor, " d"], progress: float) -> Float[Tensor, " 
 class PrimalPlan(Objective):
     r"""Hold the plan as ``π(c, e | x) = r(c | x) q(e | c, x)`` and minimise it together with the generator.
 
-    .. math:: \min_{G, q, r} E_x \sum_c r(c|x) \left( E_q |G(c,e)-x|^2 + \varepsilon KL(q(e|c,x) | \zeta_e) \right)
-        + \varepsilon_c I(c; x), \qquad E_x\, r(c|x) = \zeta_c
+    .. math:: \min_{G, q, r} E_x \sum_c r(c|x) \left( E_q |h(G(c,e))-h(x)|^2
+        + \varepsilon KL(q(e|c,x) | \zeta_e) \right) + \varepsilon_c I(c; x), \qquad E_x\, r(c|x) = \zeta_c
 
     Given generator and encoder, the assignment r solves an entropic problem over codes x batch with both marginals
     fixed; its gradient drops out by the envelope theorem. It is estimated, without bias, from a few codes of each
@@ -60,6 +61,7 @@ class PrimalPlan(Objective):
             keeps them apart, and low afterwards, for classes are of unequal size.
         tolerance: L1 marginal error of the assignment.
         max_steps: Limit on the steps of the assignment's solver.
+        ground: Where points are seen (h); the cost is the squared distance there, whatever the ground's own.
 
     Raises:
         ConfigError: If ``onsets`` has another size than the noise, or ``epsilons_within`` than the charts.
@@ -79,6 +81,7 @@ class PrimalPlan(Objective):
         relaxation: Schedule | None = None,
         tolerance: float = 1e-2,
         max_steps: int = 100,
+        ground: Ground = PIXELS,
     ) -> None:
         self.latents, self.charts = latents, Charts.of(latents.code)
         if len(epsilons_within) != self.charts.n_normals:
@@ -96,6 +99,7 @@ class PrimalPlan(Objective):
         self.epsilon, self.epsilon_code = epsilon, epsilon_code
         self.relaxation = relaxation
         self.tolerance, self.max_steps = tolerance, max_steps
+        self.ground = ground
 
     def parameters_of(self, player: str, nets: nn.ModuleDict) -> list[nn.Parameter]:
         """Return the parameters of generator and encoder, which one optimiser steps."""
@@ -108,16 +112,16 @@ class PrimalPlan(Objective):
         data = batch.data
         prices, epsilon_code = self.prices(batch.progress, data), self._epsilon_code(batch.progress)
         gate = self._gate(batch.progress, data)
-        laws = nets["encoder"](data)
+        laws, eye = nets["encoder"](data), self.ground.eye(nets, batch.progress)
         with torch.no_grad():
-            scores = score_charts(nets, self.charts, laws, data, prices=prices, gate=gate)
+            scores = score_charts(nets, self.charts, laws, data, prices=prices, gate=gate, eye=eye)
         prior = self._charts(nets).weights.to(scores)
         plan = self._assign(scores, prior, epsilon_code, self._rho(batch.progress))
         rows, picked, weights = _thin(plan.conditional().T, streams("pairs"))
         law = laws.pick(rows, picked)
         latent = law.sample(streams("noise")) * gate
         drawn = draw(nets["generator"], self.charts, picked, latent)
-        transport = weights @ (drawn - data[rows]).flatten(1).square().sum(1)
+        transport = weights @ (eye(drawn) - eye(data)[rows]).square().sum(1)
         nats = weights @ (law.information() * gate)
         loss = (transport + nats @ prices) / self.cost_scale
         within = nats[: self.charts.n_normals].sum()
@@ -190,6 +194,7 @@ class PrimalPlan(Objective):
             charts=self._charts(nets),
             prices=self.prices(1.0, data),
             epsilon_code=self._epsilon_code(1.0),
+            eye=self.ground.eye(nets, 1.0),
         )
         order = torch.randperm(len(data), generator=streams("coder"))[:CODER_SAMPLE]
         coder.settle(data[order.to(data.device)], self._rho(1.0))

@@ -11,6 +11,7 @@ from infot.models.charts import Charts
 from infot.models.encoders import GaussianNoise
 from infot.objectives.base import Coder, Partners, PlanCoder, Reading
 from infot.objectives.chart_scores import score_charts
+from infot.objectives.ground import FLAT
 from infot.objectives.refinement import draw, refine
 
 __all__ = ["PrimalCoder"]
@@ -28,6 +29,7 @@ class PrimalCoder(PlanCoder):
         charts: The charts of the code.
         prices: Price of a nat through each coordinate of the code within its chart and of the noise, units of cost.
         epsilon_code: Price of a nat through the choice of a chart, in units of cost.
+        eye: Where points are seen; the cost is the squared distance there.
     """
 
     code_values: Tensor
@@ -44,8 +46,10 @@ class PrimalCoder(PlanCoder):
         charts: Charts,
         prices: Tensor,
         epsilon_code: float,
+        eye: nn.Module = FLAT,
     ) -> None:
         super().__init__()
+        self.eye = eye
         self.charts = charts
         self.nets = nn.ModuleDict({"generator": generator, "encoder": encoder})
         weights, every = charts.weights.to(prices), torch.arange(len(charts), device=prices.device)
@@ -154,9 +158,9 @@ class PrimalCoder(PlanCoder):
     def _located(self, x: Tensor, chart: Tensor) -> Tensor:
         rows = torch.arange(len(x), device=x.device)
         start = self.nets["encoder"](x).pick(rows, chart).mean
-        return refine(self.nets["generator"], self.charts, chart, start, x, self.prices)
+        return refine(self.nets["generator"], self.charts, chart, start, x, self.prices, self.eye)
 
     def _score(self, x: Tensor) -> Tensor:
         law = self.nets["encoder"](x)
         gate = torch.ones_like(self.prices)
-        return score_charts(self.nets, self.charts, law, x, prices=self.prices, gate=gate)
+        return score_charts(self.nets, self.charts, law, x, prices=self.prices, gate=gate, eye=self.eye)

@@ -5,6 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from infot.models.charts import Charts
+from infot.objectives.ground import FLAT
 
 __all__ = ["draw", "refine"]
 
@@ -29,8 +30,9 @@ def refine(
     latent: Float[Tensor, "n d"],
     data: Tensor,
     prices: Float[Tensor, " d"],
+    eye: nn.Module = FLAT,
 ) -> Float[Tensor, "n d"]:
-    """Lower ``|G(c, e) - x|² + Σ_i p_i e_i² / 2`` by Adam, each datum by itself, from the encoder's mean.
+    """Lower ``|h(G(c, e)) - h(x)|² + Σ_i p_i e_i² / 2`` by Adam, each datum by itself, from the encoder's mean.
 
     An encoder spreads one answer over all data; where a thing lies and how it is turned can be told more sharply by
     looking at the datum at hand (semi-amortised inference, Kim et al., arXiv 1802.02550). No datum ends dearer than it
@@ -43,7 +45,9 @@ def refine(
         latent: Where to start, the code within its chart and the noise side by side.
         data: Data, shape ``(n, *shape)``.
         prices: Price of a nat through each coordinate, in units of cost.
+        eye: Where points are seen, the h between whose values the cost is measured.
     """
+    seen = eye(data)
     first, second = torch.zeros_like(latent), torch.zeros_like(latent)
     here, best = latent.clone(), latent.clone()
     lowest = torch.full((len(latent),), torch.inf).to(latent)
@@ -51,7 +55,7 @@ def refine(
         with torch.enable_grad():
             here = here.requires_grad_()
             drawn = draw(generator, charts, chart, here)
-            paid = (drawn - data).flatten(1).square().sum(1) + here.square() @ prices / 2
+            paid = (eye(drawn) - seen).square().sum(1) + here.square() @ prices / 2
             (slope,) = torch.autograd.grad(paid.sum(), here)
         here = here.detach()
         better = paid.detach() < lowest
