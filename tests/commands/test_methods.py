@@ -58,6 +58,14 @@ def test_a_reloaded_recognition_network_reads_the_same_codes(tmp_path: Path, inf
     assert infot("train", "digits", "--method", "infogan", *SMALL, *options, "--run", run) == 0
     metrics = json.loads((run / "evaluation.json").read_text())["metrics"]
     assert {"accuracy", "nmi"} <= metrics.keys()  # of the categorical block, whatever else the code holds
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).random((5, 8, 8), np.float32))
+    assert infot("encode", run, "--data", tmp_path / "x.npy", "--out", tmp_path / "codes.csv") == 0
+    header, *rows = [line.split(",") for line in (tmp_path / "codes.csv").read_text().splitlines()]
+    assert header == ["name", "categorical 1", "uniform 1"]
+    assert len(rows) == 5
+    for _, category, number in rows:
+        assert int(category) in range(10)
+        assert -1 <= float(number) <= 1
     model = load(run)
     x = model.sample(5)
     found, again = model.encode(x), load(run).encode(x)

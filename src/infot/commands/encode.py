@@ -32,9 +32,12 @@ def run(arguments: EncodeArguments) -> int:
 def _table(
     model: TrainedModel, found: Encoding, names: Sequence[str]
 ) -> tuple[list[str], Iterator[list[object]]]:
-    """Return header and rows: the likeliest code with all probabilities, or the mean of a continuous code."""
+    """Return header and rows: the likeliest code with all probabilities, or a named column for each coordinate.
+
+    A categorical coordinate among continuous ones is its index, an angle is in radians.
+    """
     if model.latents.n_codes is None:
-        values, header = found.mean, [f"code_{i}" for i in range(found.mean.shape[1])]
+        values, header = model.latents.coordinates(found.mean), list(model.code_names)
         codes: list[list[int]] = [[] for _ in names]
     else:
         values, header = found.posterior, ["code", *(f"p{k}" for k in range(found.posterior.shape[1]))]
