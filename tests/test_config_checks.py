@@ -216,3 +216,17 @@ def test_a_learned_cost_needs_a_plan_on_samples_and_halves() -> None:
     odd = dataclasses.replace(learned, training=dataclasses.replace(learned.training, batch_size=255))
     with pytest.raises(ConfigError, match=r"a learned cost halves its batches"):
         check_config(odd)
+
+
+def test_a_pyramid_of_blurs_needs_a_plan_and_images() -> None:
+    for preset in ("ring8", "mnist5k"):
+        check_config(changed("objective.cost", "pyramid", preset))
+    with pytest.raises(ConfigError, match=r"the method infogan has no ground cost to blur"):
+        check_config(with_method(changed("objective.cost", "pyramid", "mnist5k"), "infogan"))
+    with pytest.raises(ConfigError, match=r"objective.coarsest_blur: expected a positive number, got 0"):
+        check_config(changed("objective.coarsest_blur", 0.0, "mnist5k"))
+    with pytest.raises(ConfigError, match=r"objective.sharpen: expected two shares in order"):
+        check_config(changed("objective.sharpen", (0.6, 0.3), "mnist5k"))
+    pyramid = changed("objective.cost", "pyramid")
+    with pytest.raises(ConfigError, match=r"a pyramid blurs images, but the data points of ring8 have shape"):
+        check_config_with_data(pyramid, shape=(2,))

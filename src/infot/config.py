@@ -121,9 +121,15 @@ class ObjectiveConfig:
     continuous codes of their own infogan-cr, beta-vae, factor-vae, beta-tcvae."""
     plan: Literal["sample", "primal"] = "sample"
     """How the transport plan is held: on samples (vectors, tables) or by an encoder (images)."""
-    cost: Literal["pixel", "learned", "given"] = "pixel"
-    """Ground cost of plans on samples: squared distance of the data themselves, or of features that a critic learns;
-    given: one of the user's own, in Python (`InformativeGAN(cost=...)`)."""
+    cost: Literal["pixel", "pyramid", "learned", "given"] = "pixel"
+    """Ground cost of a plan. pixel: squared distance of the data themselves; pyramid: of blurred images, sharpened in
+    the course of training, for things that move farther than their size. Plans on samples also know learned: of
+    features that a critic learns; given: one of the user's own, in Python (`InformativeGAN(cost=...)`)."""
+    coarsest_blur: float = 0.25
+    """Standard deviation of the first blur of a pyramid, relative to the longer side of the images; each further one
+    has half of it, down to a pixel, and the last none."""
+    sharpen: tuple[float, float] = (0.0, 0.5)
+    """Share of the schedule between which the pyramid goes from its first blur to sharp images."""
     epsilon: tuple[float, float] = (0.1, 0.001)
     """Price of a nat of information through the noise, at the start and at the end of the annealing."""
     epsilon_least: float = 1.0

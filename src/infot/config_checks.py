@@ -51,13 +51,18 @@ def check_config_with_data(config: RunConfig, *, shape: tuple[int, ...]) -> None
         shape: Shape of a data point.
 
     Raises:
-        ConfigError: If the generator makes something else than the data is.
+        ConfigError: If the generator makes, or the ground cost sees, something else than the data are.
     """
     generator = config.model.generator
     if generator in _IMAGE_GENERATORS and len(shape) != 3:
         raise ConfigError(
             f"model.generator: {generator} makes images, but the data points of {config.data.name} have shape {shape}; "
             "use --model.generator mlp"
+        )
+    if config.objective.cost == "pyramid" and len(shape) != 3:
+        raise ConfigError(
+            f"objective.cost: a pyramid blurs images, but the data points of {config.data.name} have shape {shape}; "
+            "use --objective.cost pixel"
         )
 
 
@@ -198,14 +203,22 @@ def _objective(objective: ObjectiveConfig) -> Iterator[str]:
         )
     if objective.plan == "primal" and objective.method != "structured":
         yield f"objective.plan: the method {objective.method} knows no primal plan; use --objective.plan sample"
-    if objective.cost != "pixel" and (objective.method not in HOLD_PLANS or objective.plan != "sample"):
+    if objective.cost == "pyramid" and objective.method not in HOLD_PLANS:
+        yield f"objective.cost: the method {objective.method} has no ground cost to blur; use --objective.cost pixel"
+    if objective.cost in ("learned", "given") and (
+        objective.method not in HOLD_PLANS or objective.plan != "sample"
+    ):
         yield (
             f"objective.cost: only plans on samples take a {objective.cost} cost, got the method {objective.method} "
             f"with the {objective.plan} plan; use --objective.cost pixel"
         )
+    if not _positive(objective.coarsest_blur):
+        yield f"objective.coarsest_blur: expected a positive number, got {objective.coarsest_blur}"
     if not 0 <= objective.beta < math.inf:
         yield f"objective.beta: expected 0 or more, got {objective.beta}"
-    windows = ["anneal", "loosen", "self_structure"] + ["code_anneal"] * (objective.code_anneal is not None)
+    windows = ["anneal", "loosen", "self_structure", "sharpen"] + ["code_anneal"] * (
+        objective.code_anneal is not None
+    )
     for name in windows:
         begin, finish = getattr(objective, name)
         if not 0 <= begin <= finish <= 1:

@@ -111,6 +111,26 @@ def test_a_reloaded_plan_reads_the_same_codes_by_each_of_its_routes(
     torch.testing.assert_close(model.partners(x, 10_000).mass.sum(1), torch.ones(5))
 
 
+@pytest.mark.parametrize("plan", ["primal", "sample"])
+def test_a_reloaded_plan_sees_images_as_it_was_trained_to(tmp_path: Path, infot: Invoke, plan: str) -> None:
+    run = tmp_path / "run"
+    options = [
+        "--objective.cost",
+        "pyramid",
+        "--objective.plan",
+        plan,
+        "--objective.epsilon-code-ratio",
+        1,
+        1,
+    ]
+    assert infot("train", "digits", *SMALL, *options, "--run", run) == 0
+    model, again = load(run), load(run)
+    x = model.sample(5)
+    found = model.encode(x).posterior
+    assert found.shape == (5, 10)
+    assert torch.equal(found, again.encode(x).posterior)
+
+
 def test_an_autoencoder_takes_no_other_latent_and_no_deformable_generator(
     tmp_path: Path, infot: Invoke, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from infot import ot
+from infot.assembly.ground import build_ground
 from infot.config import RunConfig
 from infot.errors import CheckpointError
 from infot.methods import AUTOENCODERS
@@ -14,7 +15,6 @@ from infot.models.latents import LatentSpace
 from infot.objectives.amortised_coder import AmortisedCoder
 from infot.objectives.base import Coder
 from infot.objectives.encoder_coder import EncoderCoder
-from infot.objectives.ground import FixedGround, LearnedGround
 from infot.objectives.primal_coder import PrimalCoder
 from infot.objectives.recognition_coder import RecognitionCoder
 from infot.objectives.sample_coder import SampleCoder
@@ -64,6 +64,7 @@ def build_coder(
             charts=Charts.of(latents.code),
             prices=torch.ones_like(tensors["prices"]),
             epsilon_code=1.0,
+            eye=build_ground(config.objective, cost).eye(nets, 1.0),
         )
         coder.load_state_dict(dict(tensors))
         return coder
@@ -74,8 +75,7 @@ def build_coder(
 def _sample_coder(
     config: RunConfig, nets: nn.ModuleDict, tensors: Mapping[str, Tensor], cost: ot.Cost | None
 ) -> SampleCoder:
-    fixed = FixedGround() if cost is None else FixedGround(cost)
-    ground = LearnedGround() if config.objective.cost == "learned" else fixed
+    ground = build_ground(config.objective, cost)
     return SampleCoder(
         points=tensors["points"],
         code_values=tensors["code_values"],

@@ -19,6 +19,7 @@ from infot.models.generators import LinearGenerator, MLPGenerator
 from infot.models.latents import LatentSpace
 from infot.models.potentials import LatentPotential
 from infot.models.priors import LearnedPrior
+from infot.models.pyramid import BlurPyramid, blur_widths
 from infot.scales import mean_cost, spread
 
 __all__ = ["build_nets"]
@@ -60,6 +61,8 @@ def build_nets(config: RunConfig, shape: tuple[int, ...], points: Tensor | None 
         nets["critic"] = UnitFeatures(
             FeatureCritic(_trunk(config, shape, points), features=config.critic.features)
         )
+    if config.objective.cost == "pyramid":
+        nets["pyramid"] = _pyramid(config, shape, points)
     if config.objective.method == "factor-vae":
         nets["critic"] = CodeCritic(latents.code_dim)
     if config.objective.method == "infogan-cr":
@@ -94,6 +97,13 @@ def _trunk(config: RunConfig, shape: tuple[int, ...], points: Tensor | None, *, 
         centre=_centre(points),
         spread=spread(points),
     )
+
+
+def _pyramid(config: RunConfig, shape: tuple[int, ...], points: Tensor | None) -> BlurPyramid:
+    pyramid = BlurPyramid(shape, blur_widths(shape, config.objective.coarsest_blur))
+    if points is not None:
+        pyramid.normalise(points)
+    return pyramid
 
 
 def _centre(points: Tensor | None) -> Tensor | None:

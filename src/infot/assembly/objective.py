@@ -5,6 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from infot import ot
+from infot.assembly.ground import build_ground
 from infot.assembly.latents import build_latents, noise_deformations
 from infot.config import ModelConfig, ObjectiveConfig, RunConfig
 from infot.data import Dataset
@@ -18,7 +19,7 @@ from infot.objectives.base import Objective
 from infot.objectives.beta_tcvae import BetaTCVAE
 from infot.objectives.beta_vae import BetaVAE
 from infot.objectives.factor_vae import FactorVAE
-from infot.objectives.ground import FixedGround, Ground, LearnedGround
+from infot.objectives.ground import Ground
 from infot.objectives.infogan import InfoGAN
 from infot.objectives.infogan_cr import Contrast, InfoGANCR
 from infot.objectives.latent_batch import LatentGrid
@@ -63,13 +64,13 @@ def build_objective(config: RunConfig, dataset: Dataset, cost: ot.Cost | None = 
         return _adversarial(config, latents)
     if wanted.method in AUTOENCODERS:
         return _autoencoder(config, latents, dataset)
-    ground = FixedGround() if cost is None else FixedGround(cost)
+    ground = build_ground(wanted, cost)
     scale = 1.0 if wanted.absolute_epsilon else mean_cost(dataset.training_sample(), ground.cost)
     if wanted.plan == "primal":
-        return _primal_plan(config, latents, scale, dataset.shape)
+        return _primal_plan(config, latents, scale, dataset.shape, ground)
     if wanted.cost == "learned":
         settings = _plan_settings(wanted, 1.0, 0.0)  # a learned cost has a scale of its own
-        objective = _on_samples(config, latents, settings, LearnedGround())
+        objective = _on_samples(config, latents, settings, ground)
         critic = config.critic
         return LearnedCost(
             objective,
@@ -158,7 +159,9 @@ def _likelihood(model: ModelConfig, points: Tensor) -> Likelihood:
     return Gaussian(_RESIDUAL * spread(points))
 
 
-def _primal_plan(config: RunConfig, latents: LatentSpace, scale: float, shape: tuple[int, ...]) -> Objective:
+def _primal_plan(
+    config: RunConfig, latents: LatentSpace, scale: float, shape: tuple[int, ...], ground: Ground
+) -> Objective:
     wanted = config.objective
     onsets = None
     if config.model.generator == "deformable":
@@ -176,6 +179,7 @@ def _primal_plan(config: RunConfig, latents: LatentSpace, scale: float, shape: t
         relaxation=_relaxation(wanted, 1.0),
         tolerance=wanted.tolerance,
         max_steps=wanted.max_solver_steps,
+        ground=ground,
     )
 
 

@@ -1,0 +1,26 @@
+"""From a configuration to the ground cost of a plan."""
+
+from infot import ot
+from infot.config import ObjectiveConfig
+from infot.objectives.ground import PIXELS, FixedGround, Ground, LearnedGround
+from infot.objectives.pyramid_ground import PyramidGround
+
+__all__ = ["build_ground"]
+
+
+def build_ground(wanted: ObjectiveConfig, cost: ot.Cost | None) -> Ground:
+    """Make the ground cost.
+
+    Args:
+        wanted: The configuration of the objective.
+        cost: The cost between flattened points where the configuration says that it is given.
+    """
+    if cost is not None:
+        return FixedGround(cost)
+    match wanted.cost:
+        case "learned":
+            return LearnedGround()
+        case "pyramid":
+            return PyramidGround(ot.Linear(0.0, 1.0, *wanted.sharpen))
+        case _:
+            return PIXELS
