@@ -63,6 +63,7 @@ def test_the_custom_preset_needs_a_path() -> None:
             1,
             r"model\.code_blends: a mlp generator has nothing to blend; expected 0",
         ),
+        ("model.code_tints", 1, r"model\.code_tints: a mlp generator has no tints; expected 0"),
         ("model.noise_gain", 0.0, "model.noise_gain: expected a positive number, got 0.0"),
         ("model.displacement_grid", 1, r"model\.displacement_grid: expected 0 \(none\) or at least 2"),
         ("objective.epsilon", (0.1, 0.0), r"objective\.epsilon: expected positive numbers, got 0\.0"),
@@ -205,6 +206,21 @@ def test_a_learned_prior_needs_codes_that_are_listed_and_a_relaxed_plan(
 @pytest.mark.parametrize("preset", ["ring8", "mnist5k", "sprites"])
 def test_a_prior_can_be_learned(preset: str) -> None:
     check_config(changed("latent.prior", "learned", preset))
+
+
+@pytest.mark.parametrize(("tints", "blocks"), [(2, (6, 3)), (-1, (6, 3)), (1, ())])
+def test_tints_are_the_first_categorical_block_or_none(tints: int, blocks: tuple[int, ...]) -> None:
+    config = changed("model.code_tints", tints, "sprites-colour")
+    config = dataclasses.replace(config, latent=dataclasses.replace(config.latent, categorical=blocks))
+    with pytest.raises(ConfigError, match=r"model\.code_tints: expected 0, or 1 where the first block"):
+        check_config(config)
+
+
+def test_tints_need_images_of_several_channels() -> None:
+    config = PRESETS["sprites-colour"]
+    check_config_with_data(config, shape=(3, 64, 64))
+    with pytest.raises(ConfigError, match=r"those of sprites-colour have one; use --model\.code-tints 0"):
+        check_config_with_data(config, shape=(1, 64, 64))
 
 
 def test_a_learned_cost_needs_a_plan_on_samples_and_halves() -> None:

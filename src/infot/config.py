@@ -89,6 +89,9 @@ class ModelConfig:
     """Deformations that the continuous code drives (deformable generator), one for each of its dimensions:
     `rotation` for an angle; `scale`, `stretch`, `shear`, `translation_x`, `translation_y`, `thickness` or `contrast`
     for others."""
+    code_tints: int = 0
+    """Categorical code blocks, 0 or the first 1, that pick a colour for what the rest draws in grey (deformable
+    generator)."""
     code_blends: int = 0
     """Continuous code dimensions, the last ones, that each drive a blend of all deformations (deformable generator):
     training finds what a blend holds, the same for all templates."""

@@ -64,6 +64,11 @@ def check_config_with_data(config: RunConfig, *, shape: tuple[int, ...]) -> None
             f"objective.cost: a pyramid blurs images, but the data points of {config.data.name} have shape {shape}; "
             "use --objective.cost pixel"
         )
+    if config.model.code_tints and shape[0] == 1:
+        raise ConfigError(
+            f"model.code_tints: tints colour images of several channels, but those of {config.data.name} have one; "
+            "use --model.code-tints 0"
+        )
 
 
 def _data(data: DataConfig) -> Iterator[str]:
@@ -168,9 +173,16 @@ def _driven(config: RunConfig) -> Iterator[str]:
     if config.model.generator != "deformable":
         if driven:
             yield f"model.code_deformations: a {config.model.generator} generator has no deformations; leave them out"
+        if config.model.code_tints:
+            yield f"model.code_tints: a {config.model.generator} generator has no tints; expected 0"
         if config.model.code_blends:
             yield f"model.code_blends: a {config.model.generator} generator has nothing to blend; expected 0"
         return
+    if config.model.code_tints not in (0, 1) or config.model.code_tints > len(latent.categorical):
+        yield (
+            "model.code_tints: expected 0, or 1 where the first block of latent.categorical picks colours, got "
+            f"{config.model.code_tints} with {len(latent.categorical)} categorical blocks"
+        )
     angles = int("rotation" in driven)
     blends = config.model.code_blends
     if latent.circle != angles or latent.uniform + latent.normal != len(driven) - angles + blends:

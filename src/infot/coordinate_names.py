@@ -14,7 +14,8 @@ __all__ = ["code_names", "noise_names"]
 def code_names(latents: LatentSpace, model: ModelConfig) -> tuple[str, ...]:
     """Return a name for each coordinate of the code, in the order of the blocks.
 
-    What drives a deformation has its name, what drives a blend of them is numbered, and so is the rest within its kind.
+    What drives a deformation has its name, what picks a tint too, what drives a blend of deformations is numbered, and
+    so is the rest within its kind.
 
     Args:
         latents: The latent space.
@@ -27,19 +28,25 @@ def code_names(latents: LatentSpace, model: ModelConfig) -> tuple[str, ...]:
         ('categorical 1', 'uniform 1', 'uniform 2')
         >>> code_names(space, ModelConfig(generator="deformable", code_deformations=("shear",), code_blends=1))
         ('categorical 1', 'shear', 'blend 1')
+        >>> code_names(space, ModelConfig(generator="deformable", code_tints=1, code_deformations=("scale", "shear")))
+        ('tint', 'scale', 'shear')
     """
+    tints = iter(["tint"] * model.code_tints)
     blends = [f"blend {k}" for k in range(1, model.code_blends + 1)]
     driven = iter([*map(_spaced, model.code_deformations), *blends])
     counts: Counter[str] = Counter()
-    return tuple(_name(block, driven, counts) for block in latents.code for _ in range(block.n_coordinates))
+    return tuple(
+        _name(block, tints if isinstance(block, Categorical) else driven, counts)
+        for block in latents.code
+        for _ in range(block.n_coordinates)
+    )
 
 
-def _name(block: Block, driven: Iterator[str], counts: Counter[str]) -> str:
-    """Return the next driven name for a continuous coordinate, else its kind with its number, which is counted."""
+def _name(block: Block, named: Iterator[str], counts: Counter[str]) -> str:
+    """Return the next of the names that there are for such blocks, else its kind with its number, which is counted."""
     kind = type(block).__name__.lower()
     counts[kind] += 1
-    numbered = f"{kind} {counts[kind]}"
-    return numbered if isinstance(block, Categorical) else next(driven, numbered)
+    return next(named, f"{kind} {counts[kind]}")
 
 
 def noise_names(latents: LatentSpace, model: ModelConfig, shape: tuple[int, ...]) -> tuple[str, ...]:

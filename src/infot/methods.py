@@ -222,7 +222,9 @@ def _general_generator(config: RunConfig) -> RunConfig:
         return config
     return replace(
         config,
-        model=replace(config.model, generator="convolutional", code_deformations=(), code_blends=0),
+        model=replace(
+            config.model, generator="convolutional", code_deformations=(), code_tints=0, code_blends=0
+        ),
         latent=replace(config.latent, noise=IMAGE_NOISE),
     )
 

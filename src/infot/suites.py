@@ -156,7 +156,7 @@ def _convolutional(config: RunConfig) -> RunConfig:
     config = _compact(AUTOENCODER_UNITS)(config)
     return replace(
         config,
-        model=replace(config.model, code_deformations=()),
+        model=replace(config.model, code_deformations=(), code_tints=0),
         latent=LatentConfig(normal=GENERAL_CODE, noise=0),
         objective=replace(
             config.objective, epsilon=(0.03, 0.004), epsilon_code_ratio=(1.0, 1.0), code_anneal=None
@@ -259,7 +259,7 @@ SUITES: dict[str, Suite] = {
             ),
             seeds=3,
         ),
-        Suite("disentanglement", ("sprites",), _DISENTANGLERS),
+        Suite("disentanglement", ("sprites", "sprites-noise", "sprites-colour", "xyobject"), _DISENTANGLERS),
         Suite(
             "stability",
             ("ring8", "mnist5k"),

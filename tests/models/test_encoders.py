@@ -22,6 +22,15 @@ def test_one_law_for_each_datum_and_code(shape):
     assert float(law.mean.detach().abs().max()) == 0.0
 
 
+def test_codes_that_share_a_head_lie_as_far_apart_as_there_are_heads():
+    encoder = NoiseEncoder((6,), n_codes=6, noise_dim=3, width=16, sharing=3)
+    torch.nn.init.normal_(encoder.mean.weight)
+    mean = encoder(torch.rand(5, 6)).mean
+    assert mean.shape == (5, 6, 3) and encoder.mean.out_features == 2 * 3
+    assert torch.equal(mean[:, :2], mean[:, 2:4]) and torch.equal(mean[:, :2], mean[:, 4:])
+    assert not torch.equal(mean[:, 0], mean[:, 1])
+
+
 def test_information_is_the_kl_divergence_to_the_prior():
     rng = torch.Generator().manual_seed(0)
     law = GaussianNoise(torch.tensor([[0.7, -1.2]]), torch.tensor([[-0.5, 0.3]]))

@@ -9,7 +9,7 @@ from infot.models.blocks import Block, Categorical, Circle, Empty, Normal, Unifo
 from infot.models.deformable import deformation_names
 from infot.models.latents import LatentSpace
 
-__all__ = ["build_latents", "noise_deformations"]
+__all__ = ["build_latents", "drawn_channels", "noise_deformations"]
 
 _DEFAULT_NOISE = 2
 
@@ -53,5 +53,10 @@ def _noise_dim(config: RunConfig, shape: tuple[int, ...]) -> int:
 
 def noise_deformations(model: ModelConfig, shape: tuple[int, ...]) -> tuple[str, ...]:
     """Name the deformations that the code leaves to the noise."""
-    every = deformation_names(shape[0], model.displacement_grid, model.appearances)
+    every = deformation_names(drawn_channels(model, shape), model.displacement_grid, model.appearances)
     return tuple(name for name in every if name not in model.code_deformations)
+
+
+def drawn_channels(model: ModelConfig, shape: tuple[int, ...]) -> int:
+    """Return how many channels a deformable generator draws: tints colour a single one."""
+    return 1 if model.code_tints else shape[0]

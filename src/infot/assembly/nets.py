@@ -3,10 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from infot.assembly.latents import build_latents
-from infot.config import RunConfig
+from infot.assembly.latents import build_latents, drawn_channels
+from infot.config import ModelConfig, RunConfig
 from infot.methods import AUTOENCODERS, SEMIDUAL, WITH_CRITIC
-from infot.models.blocks import Categorical
 from infot.models.charts import Charts
 from infot.models.code_critic import CodeCritic
 from infot.models.code_encoder import CodeEncoder
@@ -20,6 +19,7 @@ from infot.models.latents import LatentSpace
 from infot.models.potentials import LatentPotential
 from infot.models.priors import LearnedPrior
 from infot.models.pyramid import BlurPyramid, blur_widths
+from infot.models.tinted import TintedGenerator
 from infot.scales import mean_cost, spread
 
 __all__ = ["build_nets"]
@@ -45,6 +45,7 @@ def build_nets(config: RunConfig, shape: tuple[int, ...], points: Tensor | None 
             n_codes=len(charts),
             noise_dim=charts.n_normals + latents.noise_dim,
             width=config.model.width,
+            sharing=config.latent.categorical[0] if config.model.code_tints else 1,
         )
     if config.latent.prior == "learned":
         nets["prior"] = LearnedPrior(
@@ -135,15 +136,23 @@ def _generator(
             groups = 0 if config.objective.method in AUTOENCODERS else NORMALISED_GROUPS
             return CompactGenerator(code_dim, noise_dim, shape, width=model.width, groups=groups)
         case "deformable":
-            n_templates = sum(block.dim for block in latents.code if isinstance(block, Categorical))
-            generator = DeformableGenerator(
-                n_templates,
-                shape,
-                displacement_grid=model.displacement_grid,
-                appearances=model.appearances,
-                driven=model.code_deformations,
-                blends=model.code_blends,
-            )
+            generator = _deformable(model, latents, shape)
             if points is not None:
                 generator.initialise(points, torch.default_generator)
             return generator
+
+
+def _deformable(
+    model: ModelConfig, latents: LatentSpace, shape: tuple[int, ...]
+) -> DeformableGenerator | TintedGenerator:
+    sizes = [block.n for block in latents.categorical]
+    tints, templates = sizes[: model.code_tints], sizes[model.code_tints :]
+    shapes = DeformableGenerator(
+        sum(templates) or 1,
+        (drawn_channels(model, shape), *shape[1:]),
+        displacement_grid=model.displacement_grid,
+        appearances=model.appearances,
+        driven=model.code_deformations,
+        blends=model.code_blends,
+    )
+    return TintedGenerator(tints[0], shape[0], shapes) if tints else shapes

@@ -49,6 +49,7 @@ class NoiseEncoder(nn.Module):
         shape: Shape of a datum: ``(channels, height, width)`` or ``(d,)``.
         n_codes: Number of code values.
         noise_dim: Number of noise coordinates.
+        sharing: Codes that share a head: each head serves that many, ``n_codes / sharing`` apart.
         width: Size of the trunk: ``2 * width`` features, ``width / 8`` and ``width / 4`` channels.
 
     Raises:
@@ -60,7 +61,9 @@ class NoiseEncoder(nn.Module):
         torch.Size([3, 10, 6])
     """
 
-    def __init__(self, shape: Sequence[int], *, n_codes: int, noise_dim: int, width: int = 128) -> None:
+    def __init__(
+        self, shape: Sequence[int], *, n_codes: int, noise_dim: int, width: int = 128, sharing: int = 1
+    ) -> None:
         super().__init__()
         if len(shape) not in (1, 3):
             raise ConfigError(
@@ -68,14 +71,14 @@ class NoiseEncoder(nn.Module):
             )
         if width < 8:
             raise ConfigError(f"the encoder's width must be at least 8, got {width}")
-        self.n_codes, self.noise_dim = n_codes, noise_dim
+        self.n_heads, self.sharing, self.noise_dim = n_codes // sharing, sharing, noise_dim
         layers = (
             _image_trunk(shape, width) if len(shape) == 3 else [nn.Linear(shape[0], 2 * width), nn.ReLU()]
         )
         inputs = nn.Sequential(*layers)(torch.zeros(1, *shape)).shape[1]
         self.trunk = nn.Sequential(*layers, nn.Linear(inputs, 2 * width), nn.ReLU())
-        self.mean = nn.Linear(2 * width, n_codes * noise_dim)
-        self.log_std = nn.Linear(2 * width, n_codes * noise_dim)
+        self.mean = nn.Linear(2 * width, self.n_heads * noise_dim)
+        self.log_std = nn.Linear(2 * width, self.n_heads * noise_dim)
         for head, start in ((self.mean, 0.0), (self.log_std, INITIAL_LOG_STD)):
             nn.init.zeros_(head.weight)
             nn.init.constant_(head.bias, start)
@@ -83,8 +86,9 @@ class NoiseEncoder(nn.Module):
     def forward(self, x: Tensor) -> GaussianNoise:
         """Return the laws of the noise for data ``x`` (n, *shape), arrays ``(n, n_codes, noise_dim)``."""
         features = self.trunk(x)
-        shape = (len(x), self.n_codes, self.noise_dim)
-        return GaussianNoise(self.mean(features).view(shape), self.log_std(features).view(shape))
+        shape, shared = (len(x), self.n_heads, self.noise_dim), (1, self.sharing, 1)
+        mean, log_std = (head(features).view(shape).repeat(shared) for head in (self.mean, self.log_std))
+        return GaussianNoise(mean, log_std)
 
 
 def _image_trunk(shape: Sequence[int], width: int) -> list[nn.Module]:

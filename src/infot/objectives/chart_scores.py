@@ -6,8 +6,9 @@ from torch import Tensor, nn
 
 from infot.models.charts import Charts
 from infot.models.encoders import GaussianNoise
+from infot.models.tinted import TintedGenerator
 from infot.objectives.ground import FLAT
-from infot.objectives.refinement import draw
+from infot.objectives.refinement import code_and_noise, draw
 
 __all__ = ["score_charts"]
 
@@ -35,8 +36,21 @@ def score_charts(
         gate: How far each coordinate is in play, in [0, 1].
         eye: Where points are seen, the h between whose values the cost is measured.
     """
-    n, k = len(data), len(charts)
-    chart = torch.arange(k, device=data.device).repeat(n)
-    drawn = draw(nets["generator"], charts, chart, (law.mean * gate).flatten(0, 1))
-    costs = (eye(drawn).view(n, k, -1) - eye(data).unsqueeze(1)).square().sum(-1)
+    costs = _costs(nets["generator"], charts, law.mean * gate, data, eye)
     return (costs + law.information() @ (prices * gate)).T
+
+
+def _costs(
+    generator: nn.Module, charts: Charts, latent: Float[Tensor, "n k d"], data: Tensor, eye: nn.Module
+) -> Float[Tensor, "n k"]:
+    """Return the squared distance of every datum to what every chart draws for it."""
+    n, k = len(data), len(charts)
+    if isinstance(generator, TintedGenerator) and eye is FLAT:
+        # The tint is the first block, so charts that differ in it alone lie k / n_tints apart; they share their laws.
+        drawn = k // generator.n_tints
+        chart = torch.arange(drawn, device=data.device).repeat(n)
+        code, noise = code_and_noise(charts, chart, latent[:, :drawn].flatten(0, 1))
+        return generator.distances(code, noise, data).flatten(1)
+    chart = torch.arange(k, device=data.device).repeat(n)
+    points = draw(generator, charts, chart, latent.flatten(0, 1))
+    return (eye(points).view(n, k, -1) - eye(data).unsqueeze(1)).square().sum(-1)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from infot.models.charts import Charts
 from infot.objectives.ground import FLAT
 
-__all__ = ["draw", "refine"]
+__all__ = ["code_and_noise", "draw", "refine"]
 
 STEPS = 40
 RATE = 0.05  # first step of a coordinate, in standard deviations of the prior; falls linearly to 0
@@ -19,8 +19,15 @@ def draw(
     generator: nn.Module, charts: Charts, chart: Int[Tensor, " n"], latent: Float[Tensor, "n d"]
 ) -> Tensor:
     """Generate from the coordinates of the code within its chart, and the noise, side by side in ``latent``."""
+    return generator(*code_and_noise(charts, chart, latent))
+
+
+def code_and_noise(
+    charts: Charts, chart: Int[Tensor, " n"], latent: Float[Tensor, "n d"]
+) -> tuple[Float[Tensor, "n code_dim"], Float[Tensor, "n noise_dim"]]:
+    """Return the code and the noise whose coordinates within ``chart`` stand side by side in ``latent``."""
     normals, noise = latent.split([charts.n_normals, latent.shape[1] - charts.n_normals], dim=1)
-    return generator(charts.codes(chart, normals), noise)
+    return charts.codes(chart, normals), noise
 
 
 def refine(
