@@ -308,6 +308,7 @@ def _difference(name: str, value: float) -> str:
     return write_error(name, value)
 
 
+_AHEAD_ON_FACTORS: tuple[Goal, ...] = (Ahead("factor_vae"), Ahead("dci_disentanglement"), Ahead("mig"))
 _STABLE: tuple[Goal, ...] = (Finite(), Sturdier(2))
 
 GOALS: dict[str, tuple[Goal, ...]] = {
@@ -356,6 +357,9 @@ GOALS: dict[str, tuple[Goal, ...]] = {
         Mean("dci_disentanglement", 0.8),
         Mean("mig", 0.55),
     ),
+    "sprites-noise": _AHEAD_ON_FACTORS,
+    "sprites-colour": _AHEAD_ON_FACTORS,
+    "xyobject": _AHEAD_ON_FACTORS,
 }
 """Goals by preset."""
 
