@@ -23,6 +23,7 @@ _VECTORS = RunConfig(
         learning_rate=2e-3,
         final_learning_rate=2e-5,
         decay_from=0.4,
+        adam_betas=(0.5, 0.999),
         ema_decay=0.99,
         ema_from=0.9,
     ),
