@@ -223,11 +223,12 @@ def test_tints_need_images_of_several_channels() -> None:
         check_config_with_data(config, shape=(1, 64, 64))
 
 
-def test_a_learned_cost_needs_a_plan_on_samples_and_halves() -> None:
-    with pytest.raises(ConfigError, match=r"got the method structured with the primal plan"):
-        check_config(changed("objective.cost", "learned", "mnist5k"))
+def test_a_learned_cost_needs_a_plan_and_halves() -> None:
+    check_config(changed("objective.cost", "learned", "mnist5k"))
+    with pytest.raises(ConfigError, match=r"only plans on samples take a given cost, got the primal plan"):
+        check_config(changed("objective.cost", "given", "mnist5k"))
     learned = changed("objective.cost", "learned")
-    with pytest.raises(ConfigError, match=r"got the method infogan with the sample plan"):
+    with pytest.raises(ConfigError, match=r"the method infogan holds no plan to pay a learned cost"):
         check_config(with_method(learned, "infogan"))
     odd = dataclasses.replace(learned, training=dataclasses.replace(learned.training, batch_size=255))
     with pytest.raises(ConfigError, match=r"a learned cost halves its batches"):
@@ -237,12 +238,16 @@ def test_a_learned_cost_needs_a_plan_on_samples_and_halves() -> None:
 def test_a_pyramid_of_blurs_needs_a_plan_and_images() -> None:
     for preset in ("ring8", "mnist5k"):
         check_config(changed("objective.cost", "pyramid", preset))
-    with pytest.raises(ConfigError, match=r"the method infogan has no ground cost to blur"):
+    with pytest.raises(ConfigError, match=r"the method infogan holds no plan to pay a pyramid cost"):
         check_config(with_method(changed("objective.cost", "pyramid", "mnist5k"), "infogan"))
     with pytest.raises(ConfigError, match=r"objective.coarsest_blur: expected a positive number, got 0"):
         check_config(changed("objective.coarsest_blur", 0.0, "mnist5k"))
     with pytest.raises(ConfigError, match=r"objective.sharpen: expected two shares in order"):
         check_config(changed("objective.sharpen", (0.6, 0.3), "mnist5k"))
-    pyramid = changed("objective.cost", "pyramid")
-    with pytest.raises(ConfigError, match=r"a pyramid blurs images, but the data points of ring8 have shape"):
-        check_config_with_data(pyramid, shape=(2,))
+    pyramid, weighed = changed("objective.cost", "pyramid"), changed("objective.cost", "learned", "mnist5k")
+    weighed = dataclasses.replace(weighed, model=dataclasses.replace(weighed.model, generator="mlp"))
+    for config in (pyramid, weighed):
+        with pytest.raises(
+            ConfigError, match=r"a pyramid blurs images, but the data points of .* have shape"
+        ):
+            check_config_with_data(config, shape=(2,))

@@ -126,8 +126,9 @@ class ObjectiveConfig:
     """How the transport plan is held: on samples (vectors, tables) or by an encoder (images)."""
     cost: Literal["pixel", "pyramid", "learned", "given"] = "pixel"
     """Ground cost of a plan. pixel: squared distance of the data themselves; pyramid: of blurred images, sharpened in
-    the course of training, for things that move farther than their size. Plans on samples also know learned: of
-    features that a critic learns; given: one of the user's own, in Python (`InformativeGAN(cost=...)`)."""
+    the course of training, for things that move farther than their size; learned: by a primal plan the same with
+    sharpness that follows what is explained, by a plan on samples of features that a critic learns; given (plans on
+    samples): one of the user's own, in Python (`InformativeGAN(cost=...)`)."""
     coarsest_blur: float = 0.25
     """Standard deviation of the first blur of a pyramid, relative to the longer side of the images; each further one
     has half of it, down to a pixel, and the last none."""

@@ -13,7 +13,7 @@ from infot.config import (
     TrainingConfig,
 )
 from infot.errors import ConfigError
-from infot.methods import AUTOENCODERS, HOLD_PLANS, INFORMATIVE
+from infot.methods import AUTOENCODERS, HOLD_PLANS, INFORMATIVE, sees_pyramid
 
 __all__ = ["PATH_DATA", "check_config", "check_config_with_data"]
 
@@ -59,7 +59,7 @@ def check_config_with_data(config: RunConfig, *, shape: tuple[int, ...]) -> None
             f"model.generator: {generator} makes images, but the data points of {config.data.name} have shape {shape}; "
             "use --model.generator mlp"
         )
-    if config.objective.cost == "pyramid" and len(shape) != 3:
+    if sees_pyramid(config.objective) and len(shape) != 3:
         raise ConfigError(
             f"objective.cost: a pyramid blurs images, but the data points of {config.data.name} have shape {shape}; "
             "use --objective.cost pixel"
@@ -215,14 +215,15 @@ def _objective(objective: ObjectiveConfig) -> Iterator[str]:
         )
     if objective.plan == "primal" and objective.method != "structured":
         yield f"objective.plan: the method {objective.method} knows no primal plan; use --objective.plan sample"
-    if objective.cost == "pyramid" and objective.method not in HOLD_PLANS:
-        yield f"objective.cost: the method {objective.method} has no ground cost to blur; use --objective.cost pixel"
-    if objective.cost in ("learned", "given") and (
-        objective.method not in HOLD_PLANS or objective.plan != "sample"
-    ):
+    if objective.cost != "pixel" and objective.method not in HOLD_PLANS:
         yield (
-            f"objective.cost: only plans on samples take a {objective.cost} cost, got the method {objective.method} "
-            f"with the {objective.plan} plan; use --objective.cost pixel"
+            f"objective.cost: the method {objective.method} holds no plan to pay a {objective.cost} cost; use "
+            "--objective.cost pixel"
+        )
+    if objective.cost == "given" and objective.plan != "sample":
+        yield (
+            f"objective.cost: only plans on samples take a given cost, got the {objective.plan} plan; use "
+            "--objective.cost pixel"
         )
     if not _positive(objective.coarsest_blur):
         yield f"objective.coarsest_blur: expected a positive number, got {objective.coarsest_blur}"
@@ -267,7 +268,8 @@ def _critic(config: RunConfig) -> Iterator[str]:
     method, batch = config.objective.method, config.training.batch_size
     if critic.pack > 1 and method != "nonsaturating":
         yield f"critic.pack: the method {method} judges data one by one; use --critic.pack 1"
-    if (method == "ot-gan" or config.objective.cost == "learned") and batch % 2:
+    critic_learns_cost = config.objective.cost == "learned" and config.objective.plan == "sample"
+    if (method == "ot-gan" or critic_learns_cost) and batch % 2:
         what = method if method == "ot-gan" else "a learned cost"
         yield f"training.batch_size: {what} halves its batches, so expected an even number, got {batch}"
     if critic.pack >= 1 and batch % critic.pack:

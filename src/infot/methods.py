@@ -9,7 +9,7 @@ nothing without its own.
 from collections.abc import Callable
 from dataclasses import replace
 
-from infot.config import CriticConfig, LatentConfig, RunConfig
+from infot.config import CriticConfig, LatentConfig, ObjectiveConfig, RunConfig
 from infot.errors import ConfigError
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "SEMIDUAL",
     "WITH_CRITIC",
     "is_image_config",
+    "sees_pyramid",
     "with_method",
 ]
 
@@ -58,6 +59,11 @@ IMAGE_NOISE = 62
 def is_image_config(config: RunConfig) -> bool:
     """Return whether the configuration is one for images."""
     return config.model.generator in ("convolutional", "compact", "deformable")
+
+
+def sees_pyramid(objective: ObjectiveConfig) -> bool:
+    """Return whether the ground cost is one of blurred images, by schedule or by weights that are learned."""
+    return objective.cost == "pyramid" or (objective.cost == "learned" and objective.plan == "primal")
 
 
 def with_method(config: RunConfig, method: str) -> RunConfig:

@@ -111,12 +111,16 @@ def test_a_reloaded_plan_reads_the_same_codes_by_each_of_its_routes(
     torch.testing.assert_close(model.partners(x, 10_000).mass.sum(1), torch.ones(5))
 
 
-@pytest.mark.parametrize("plan", ["primal", "sample"])
-def test_a_reloaded_plan_sees_images_as_it_was_trained_to(tmp_path: Path, infot: Invoke, plan: str) -> None:
+@pytest.mark.parametrize(
+    ("cost", "plan"), [("pyramid", "primal"), ("pyramid", "sample"), ("learned", "primal")]
+)
+def test_a_reloaded_plan_sees_images_as_it_was_trained_to(
+    tmp_path: Path, infot: Invoke, cost: str, plan: str
+) -> None:
     run = tmp_path / "run"
     options = [
         "--objective.cost",
-        "pyramid",
+        cost,
         "--objective.plan",
         plan,
         "--objective.epsilon-code-ratio",

@@ -81,6 +81,18 @@ def test_weights_blend_the_costs():
     torch.testing.assert_close((seen[0] - seen[1]).square().sum(), expected)
 
 
+def test_what_is_unexplained_runs_from_the_mean_to_the_data_themselves():
+    rng = torch.Generator().manual_seed(0)
+    data, weights = torch.rand(64, 1, 8, 8, generator=rng), torch.full((64,), 1 / 64)
+    pyramid = BlurPyramid((1, 8, 8), (2.0, 0.0))
+    pyramid.normalise(data)
+    mean = data.mean(0, keepdim=True)
+    for known, left in ((0.0, 1.0), (0.5, 0.25), (1.0, 0.0)):
+        drawn = mean + known * (data - mean)
+        shares = pyramid.unexplained(drawn, data, weights)
+        torch.testing.assert_close(shares, torch.full((2,), left), rtol=1e-4, atol=1e-6)
+
+
 def test_gradients_agree_with_finite_differences():
     rng = torch.Generator().manual_seed(0)
     pyramid = BlurPyramid((1, 8, 8), (2.0, 1.0, 0.0)).double()
@@ -94,7 +106,7 @@ def test_a_pyramid_survives_saving():
     pyramid, other = (BlurPyramid((1, 8, 8), (2.0, 0.0)) for _ in range(2))
     pyramid.normalise(torch.rand(16, 1, 8, 8))
     other.load_state_dict(pyramid.state_dict())
-    assert set(pyramid.state_dict()) == {"gains"}
+    assert set(pyramid.state_dict()) == {"gains", "spread"}
     assert torch.equal(other.gains, pyramid.gains)
 
 

@@ -11,8 +11,10 @@ from infot.models.deformable import DeformableGenerator
 from infot.models.encoders import NoiseEncoder
 from infot.models.latents import LatentSpace
 from infot.models.pyramid import BlurPyramid
+from infot.models.unexplained import Unexplained
 from infot.objectives.base import Batch
-from infot.objectives.ground import PIXELS
+from infot.objectives.followed_ground import FollowedGround
+from infot.objectives.ground import PIXELS, Ground
 from infot.objectives.latent_batch import LatentGrid
 from infot.objectives.plan_problems import PlanProblems
 from infot.objectives.primal import PrimalPlan
@@ -30,7 +32,7 @@ def test_weights_pass_from_the_first_width_to_the_last():
     ]
 
 
-def plan(ground: PyramidGround) -> tuple[PrimalPlan, nn.ModuleDict, torch.Tensor]:
+def plan(ground: Ground) -> tuple[PrimalPlan, nn.ModuleDict, torch.Tensor]:
     torch.manual_seed(0)
     data, generator = torch.rand(24, 1, 8, 8), DeformableGenerator(3, (1, 8, 8), displacement_grid=0)
     encoder = NoiseEncoder((1, 8, 8), n_codes=3, noise_dim=generator.noise_dim, width=8)
@@ -40,7 +42,9 @@ def plan(ground: PyramidGround) -> tuple[PrimalPlan, nn.ModuleDict, torch.Tensor
     objective = PrimalPlan(
         latents, cost_scale=2.0, epsilon=ot.Constant(0.01), epsilon_code=ot.Constant(0.1), ground=ground
     )
-    return objective, nn.ModuleDict({"generator": generator, "encoder": encoder, "pyramid": pyramid}), data
+    nets = nn.ModuleDict({"generator": generator, "encoder": encoder, "pyramid": pyramid})
+    nets["unexplained"] = Unexplained(3, rate=0.5)
+    return objective, nets, data
 
 
 def test_the_last_word_is_that_of_pixels():
@@ -81,6 +85,23 @@ def test_the_coder_sees_through_the_final_blur_and_survives_saving():
     other = plan(blurred)[0].coder(plan(blurred)[1], torch.rand(24, 1, 8, 8), Streams(1))
     other.load_state_dict(coder.state_dict())
     assert torch.equal(other.posterior(data), coder.posterior(data))
+
+
+def test_a_followed_ground_sees_as_sharply_as_is_explained():
+    objective, nets, data = plan(FollowedGround())
+    loss, found = objective.loss("model", nets, Batch(data, 0.5), Streams(0))
+    objective.ground = PyramidGround(
+        ot.Constant(0.0)
+    )  # the coarsest level alone, as nothing is explained yet
+    torch.testing.assert_close(objective.loss("model", nets, Batch(data, 0.5), Streams(0))[0], loss)
+    assert float(found["sharpness"]) == 0.0
+    # templates start at the mean of nothing, black: all of the spread, and the brightness, are left
+    assert torch.equal(nets["unexplained"].shares, torch.ones(3))
+    objective.ground = FollowedGround()
+    objective.follow("model", nets, found | {"unexplained": torch.tensor([0.0, 0.5, 0.5])})
+    torch.testing.assert_close(nets["unexplained"].shares, torch.tensor([0.5, 0.75, 0.75]))
+    _, found = objective.loss("model", nets, Batch(data, 0.5), Streams(0))
+    assert float(found["sharpness"]) == pytest.approx((0.5 * 0.75 * 1 + 0.5 * 0.25 * 2) / 2)
 
 
 def test_a_plan_on_samples_is_blurred_as_well():

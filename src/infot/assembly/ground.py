@@ -2,6 +2,7 @@
 
 from infot import ot
 from infot.config import ObjectiveConfig
+from infot.objectives.followed_ground import FollowedGround
 from infot.objectives.ground import PIXELS, FixedGround, Ground, LearnedGround
 from infot.objectives.pyramid_ground import PyramidGround
 
@@ -18,6 +19,8 @@ def build_ground(wanted: ObjectiveConfig, cost: ot.Cost | None) -> Ground:
     if cost is not None:
         return FixedGround(cost)
     match wanted.cost:
+        case "learned" if wanted.plan == "primal":
+            return FollowedGround()
         case "learned":
             return LearnedGround()
         case "pyramid":

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from infot.assembly.latents import build_latents, drawn_channels
 from infot.config import ModelConfig, RunConfig
-from infot.methods import AUTOENCODERS, SEMIDUAL, WITH_CRITIC
+from infot.methods import AUTOENCODERS, SEMIDUAL, WITH_CRITIC, sees_pyramid
 from infot.models.charts import Charts
 from infot.models.code_critic import CodeCritic
 from infot.models.code_encoder import CodeEncoder
@@ -20,10 +20,12 @@ from infot.models.potentials import LatentPotential
 from infot.models.priors import LearnedPrior
 from infot.models.pyramid import BlurPyramid, blur_widths
 from infot.models.tinted import TintedGenerator
+from infot.models.unexplained import Unexplained
 from infot.scales import mean_cost, spread
 
 __all__ = ["build_nets"]
 
+FOLLOWING = 0.02  # how far one batch moves what is known to be unexplained: fifty batches
 NORMALISED_GROUPS = 8  # of channels of compact generators, where authors normalise by batch
 
 
@@ -58,12 +60,14 @@ def build_nets(config: RunConfig, shape: tuple[int, ...], points: Tensor | None 
     if config.objective.method in SEMIDUAL:
         trunk, unit = _trunk(config, shape, points), 1.0 if points is None else mean_cost(points)
         nets["potential"] = LatentPotential(trunk, code_dim=latents.code_dim, unit=unit)
-    if config.objective.cost == "learned":
+    if config.objective.cost == "learned" and config.objective.plan == "sample":
         nets["critic"] = UnitFeatures(
             FeatureCritic(_trunk(config, shape, points), features=config.critic.features)
         )
-    if config.objective.cost == "pyramid":
-        nets["pyramid"] = _pyramid(config, shape, points)
+    if sees_pyramid(config.objective):
+        nets["pyramid"] = pyramid = _pyramid(config, shape, points)
+        if config.objective.cost == "learned":
+            nets["unexplained"] = Unexplained(len(pyramid.widths), rate=FOLLOWING)
     if config.objective.method == "factor-vae":
         nets["critic"] = CodeCritic(latents.code_dim)
     if config.objective.method == "infogan-cr":

@@ -62,6 +62,7 @@ class BlurPyramid(nn.Module):
 
     Attributes:
         gains: One for each width.
+        spread: Sum of the variances of the pixels, half of the mean cost of a pair (0 before :meth:`normalise`).
 
     Example:
         >>> pyramid = BlurPyramid((1, 8, 8), (2.0, 0.0))
@@ -70,12 +71,14 @@ class BlurPyramid(nn.Module):
     """
 
     gains: Tensor
+    spread: Tensor
 
     def __init__(self, shape: Sequence[int], widths: Sequence[float]) -> None:
         super().__init__()
         _, height, across = shape
         self.widths = tuple(widths)
         self.register_buffer("gains", torch.ones(len(widths)))
+        self.register_buffer("spread", torch.zeros(()))
         for level, width in enumerate(widths):
             self.register_buffer(f"rows_{level}", _blur(height, width), persistent=False)
             self.register_buffer(f"columns_{level}", _blur(across, width), persistent=False)
@@ -86,6 +89,24 @@ class BlurPyramid(nn.Module):
         sharp = points.double().var(0, correction=0).sum()
         spreads = [self.level(points, i).double().var(0, correction=0).sum() for i in range(len(self.widths))]
         self.gains.copy_(sharp / torch.stack(spreads))
+        self.spread.copy_(sharp)
+
+    @torch.no_grad()
+    def unexplained(
+        self, drawn: Float[Tensor, "n c h w"], data: Float[Tensor, "n c h w"], weights: Float[Tensor, " n"]
+    ) -> Float[Tensor, " levels"]:
+        """Return which share of the spread of the data is left at each width between data and what is drawn for them.
+
+        1 where one image is drawn for all data, their mean; 0 where each datum is drawn as it is.
+
+        Args:
+            drawn: What is drawn for each datum.
+            data: The data.
+            weights: Weight of each pair; they sum to 1.
+        """
+        away = drawn - data
+        left = [weights @ self.level(away, i).square().sum(1) for i in range(len(self.widths))]
+        return self.gains * torch.stack(left) / self.spread
 
     def level(self, x: Float[Tensor, "n c h w"], level: int) -> Float[Tensor, "n d"]:
         """Return the images at one width, without its gain."""

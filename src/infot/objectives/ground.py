@@ -1,6 +1,7 @@
 """The ground cost of an objective: where points are seen, and what it costs to move them there."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jaxtyping import Float
@@ -33,6 +34,22 @@ class Ground(ABC):
             nets: The networks.
             progress: Position of the schedules in [0, 1]; codes are read at 1.
         """
+
+    def judge(
+        self, nets: nn.ModuleDict, drawn: Tensor, data: Tensor, weights: Float[Tensor, " n"]
+    ) -> Mapping[str, Tensor]:
+        """Return what :meth:`follow` needs of data and what is drawn for them; by default nothing.
+
+        Args:
+            nets: The networks.
+            drawn: Points drawn for data, shape ``(n, *shape)``.
+            data: The data, same shape.
+            weights: Weight of each pair; they sum to about 1.
+        """
+        return {}
+
+    def follow(self, nets: nn.ModuleDict, found: Mapping[str, Tensor]) -> None:
+        """Move what the ground learns without an optimiser, after a step; by default nothing."""
 
     @abstractmethod
     def unit(self, cost: Float[Tensor, "n m"]) -> float:

@@ -137,11 +137,13 @@ class PrimalPlan(Objective):
         }
         if "prior" in nets:
             info["code_frequencies"] = plan.problem.row_weights
+        info |= self.ground.judge(nets, drawn.detach(), data[rows], weights)
         return loss, {name: value.detach() for name, value in info.items()}
 
     def follow(self, player: str, nets: nn.ModuleDict, found: Mapping[str, Tensor]) -> None:
-        """Move a learned prior towards the chart frequencies of the batch."""
+        """Move a learned prior towards the chart frequencies of the batch, and a learned ground cost."""
         follow_codes(nets, found)
+        self.ground.follow(nets, found)
 
     def _charts(self, nets: nn.ModuleDict) -> Charts:
         """Return the charts under the prior that the networks have learned, where they have."""
