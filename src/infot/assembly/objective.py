@@ -28,7 +28,7 @@ from infot.objectives.likelihoods import Bernoulli, Gaussian, Likelihood
 from infot.objectives.nonsaturating import NonSaturating
 from infot.objectives.ot_gan import OTGAN
 from infot.objectives.plan_problems import PlanProblems
-from infot.objectives.plan_settings import PlanSettings
+from infot.objectives.plan_settings import PlanSettings, ordered_ratios
 from infot.objectives.primal import PrimalPlan
 from infot.objectives.semidual import SemidualPlan
 from infot.objectives.sinkhorn_gan import SinkhornGAN
@@ -184,16 +184,18 @@ def _primal_plan(
 
 
 def _epsilons_within(config: RunConfig, latents: LatentSpace) -> list[ot.Schedule]:
-    """Return the price of each continuous code coordinate; ordered blocks rise geometrically to epsilon."""
+    """Return the price of each continuous code coordinate."""
     wanted = config.objective
     n = Charts.of(latents.code).n_normals
-    schedules: list[ot.Schedule] = []
-    for rank in range(n):
-        power = 1 - rank / n if config.latent.ordered else 1.0
-        ends = zip(wanted.epsilon, wanted.epsilon_within_ratio, strict=True)
-        start, end = (epsilon * ratio**power for epsilon, ratio in ends)
-        schedules.append(_geometric((start, end), wanted.anneal, 1.0))
-    return schedules
+    starts, ends = (
+        ordered_ratios(ratio, n) if config.latent.ordered else (ratio,) * n
+        for ratio in wanted.epsilon_within_ratio
+    )
+    first, last = wanted.epsilon
+    return [
+        _geometric((first * start, last * end), wanted.anneal, 1.0)
+        for start, end in zip(starts, ends, strict=True)
+    ]
 
 
 def _relaxation(wanted: ObjectiveConfig, scale: float) -> ot.Schedule | None:

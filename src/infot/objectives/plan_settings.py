@@ -7,7 +7,17 @@ from infot import ot
 from infot.objectives.latent_batch import LatentBatch, LatentGrid
 from infot.ot.schedules import Schedule
 
-__all__ = ["PlanSettings", "Prices"]
+__all__ = ["PlanSettings", "Prices", "ordered_ratios"]
+
+
+def ordered_ratios(first: float, depth: int) -> tuple[float, ...]:
+    """Return the prices of ``depth`` ordered blocks relative to epsilon: from ``first`` they rise geometrically to it.
+
+    Example:
+        >>> ordered_ratios(0.01, 2)
+        (0.01, 0.1)
+    """
+    return tuple(first ** (1 - k / depth) for k in range(depth))
 
 
 class Prices(NamedTuple):
@@ -53,14 +63,14 @@ class PlanSettings:
     max_steps: int
 
     def prices(self, progress: float, grid: LatentGrid) -> Prices:
-        """Return the prices at ``progress``; ordered blocks rise geometrically from the first price to epsilon."""
+        """Return the prices at ``progress``; those of ordered blocks by :func:`ordered_ratios`."""
         epsilon = self.epsilon(progress)
         ratio = self.epsilon_code_ratio(progress)
         depth = len(grid.latents.code) if grid.ordered else 1
         relaxation = self.relaxation
         return Prices(
             epsilon,
-            tuple(epsilon * ratio ** (1 - k / depth) for k in range(depth)),
+            tuple(epsilon * share for share in ordered_ratios(ratio, depth)),
             None if relaxation is None else relaxation(progress),
         )
 
