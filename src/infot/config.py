@@ -80,6 +80,9 @@ class ModelConfig:
     """Hidden layers of the mlp."""
     noise_gain: float = 0.1
     """Scale at which the noise enters the mlp, the code at 1: small values keep modes from folding under a plan."""
+    normalise: bool = True
+    """Normalise the hidden units of the mlp, so that a wide range of learning rates ends alike. Methods that play
+    against a critic have it off: their games swing with it."""
     displacement_grid: int = 6
     """Control points along each side of the deformable generator's displacement field; 0 leaves it out."""
     appearances: int = 0

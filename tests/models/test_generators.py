@@ -12,12 +12,20 @@ def make(kind: str, shape: tuple[int, ...]) -> torch.nn.Module:
     if kind == "linear":
         return LinearGenerator(3, 2, shape)
     return MLPGenerator(
-        3, 2, shape, width=8, depth=2, noise_gain=0.1, centre=torch.full(shape, 5.0), spread=0.1
+        3,
+        2,
+        shape,
+        width=8,
+        depth=2,
+        noise_gain=0.1,
+        normalised=kind == "normalised mlp",
+        centre=torch.full(shape, 5.0),
+        spread=0.1,
     )
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("kind", ["linear", "mlp"])
+@pytest.mark.parametrize("kind", ["linear", "mlp", "normalised mlp"])
 def test_shape_and_a_gradient_on_every_parameter(kind, shape):
     generator = make(kind, shape)
     out = generator(torch.randn(6, 3), torch.randn(6, 2))
@@ -45,10 +53,24 @@ def test_state_round_trip_carries_the_units():
     assert torch.equal(first(c, e), second(c, e))
 
 
-def test_mlp_generator_starts_close_to_affine_in_the_noise():
+def test_weights_that_have_grown_change_nothing_where_hidden_units_are_normalised():
+    generator = make("normalised mlp", (2,)).double()
+    code, noise = torch.eye(3).double(), torch.randn(3, 2).double()
+    before = generator(code, noise)
+    with torch.no_grad():
+        for layer in generator.layers.layers[:-1]:
+            if isinstance(layer, torch.nn.Linear):
+                layer.weight *= 1000
+                layer.bias *= 1000
+    torch.testing.assert_close(generator(code, noise), before, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("normalised", [False, True])
+def test_mlp_generator_starts_close_to_affine_in_the_noise(normalised: bool):
     # A map that starts folded stays folded: transport cannot tell the leaves apart.
     torch.manual_seed(0)
-    generator = MLPGenerator(3, 2, (2,), width=128, depth=3, noise_gain=ModelConfig().noise_gain).double()
+    gain = ModelConfig().noise_gain
+    generator = MLPGenerator(3, 2, (2,), width=128, depth=3, noise_gain=gain, normalised=normalised).double()
     code, noise = torch.eye(3).double()[:1].expand(500, 3), torch.randn(500, 2).double()
     points = generator(code, noise).detach()
     affine = torch.cat([noise, torch.ones(500, 1).double()], dim=1)

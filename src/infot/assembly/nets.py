@@ -131,6 +131,7 @@ def _generator(
                 width=model.width,
                 depth=model.depth,
                 noise_gain=model.noise_gain,
+                normalised=model.normalise,
                 centre=_centre(points),
                 spread=spread(points),
             )
