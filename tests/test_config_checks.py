@@ -52,6 +52,12 @@ def test_the_custom_preset_needs_a_path() -> None:
         ("latent.weights", (1.0,) * 7 + (0.0,), r"latent\.weights: expected a positive number"),
         ("latent.prior_rate", 0.0, r"latent\.prior_rate: expected more than 0"),
         ("latent.prior_least", 1.5, r"latent\.prior_least: expected a number from 0 to 1"),
+        ("latent.noise_law_rate", 0.0, r"latent\.noise_law_rate: expected more than 0"),
+        (
+            "latent.noise_law",
+            "learned",
+            r"latent\.noise_law: the noise of data is known where an encoder holds",
+        ),
         ("latent.noise", 0, r"latent\.noise: the method structured couples data with draws of the noise"),
         ("objective.beta", -1.0, r"objective\.beta: expected 0 or more, got -1"),
         ("latent.ordered", True, r"latent\.ordered: there is nothing to order"),

@@ -62,6 +62,12 @@ class LatentConfig:
     """How far one batch moves a learned prior, as a share of the way."""
     prior_least: float = 0.1
     """Smallest share of a code under a learned prior, relative to equal shares."""
+    noise_law: Literal["fixed", "learned"] = "fixed"
+    """fixed: the coordinates of the noise vary each by itself; learned: in each category as they do in the data, all
+    together, which the primal plan finds."""
+    noise_law_rate: float = 0.02
+    """How far one batch moves a learned law of the noise, as a share of the way; none does until all of the noise is in
+    play."""
     noise: int | None = None
     """Number of noise dimensions, standard normal; unset: 2, or as many as a deformable generator has deformations; 0
     for autoencoders, whose latent is all code."""

@@ -108,6 +108,7 @@ def _latent(latent: LatentConfig, objective: ObjectiveConfig) -> Iterator[str]:
             "code blocks"
         )
     yield from _prior(latent, objective)
+    yield from _noise_law(latent, objective)
     if latent.sectors < 2:
         yield _at_least("latent.sectors", latent.sectors, 2)
     if not latent.categorical and latent.circle <= 0 and latent.uniform <= 0 and latent.normal <= 0:
@@ -145,6 +146,16 @@ def _prior(latent: LatentConfig, objective: ObjectiveConfig) -> Iterator[str]:
         yield (
             "latent.prior: a sample plan finds frequencies where it lists all codes, which are then categorical and "
             "not ordered; use --latent.prior fixed"
+        )
+
+
+def _noise_law(latent: LatentConfig, objective: ObjectiveConfig) -> Iterator[str]:
+    if not 0 < latent.noise_law_rate <= 1:
+        yield f"latent.noise_law_rate: expected more than 0 and at most 1, got {latent.noise_law_rate}"
+    if latent.noise_law == "learned" and (objective.method != "structured" or objective.plan != "primal"):
+        yield (
+            "latent.noise_law: the noise of data is known where an encoder holds the plan; use "
+            "--latent.noise-law fixed, or the method structured with --objective.plan primal"
         )
 
 

@@ -14,6 +14,8 @@ from infot.models.blocks import Categorical, Circle, Normal, Uniform
 from infot.models.deformable import PARAMETER_GAIN, DeformableGenerator, deformation_onsets
 from infot.models.encoders import NoiseEncoder
 from infot.models.latents import LatentSpace
+from infot.models.noise_law import NoiseLaw
+from infot.models.placed_noise import PlacedEncoder, PlacedGenerator
 from infot.models.priors import LearnedPrior
 from infot.objectives.base import Batch
 from infot.objectives.chart_scores import score_charts
@@ -124,6 +126,27 @@ def test_a_learned_prior_follows_the_batches_and_is_the_prior_of_the_coder():
     coder = objective.coder(nets, data, Streams(0))
     torch.testing.assert_close(coder.log_weights.exp(), nets["prior"].frequencies)
     torch.testing.assert_close(coder.posterior(data).mean(0), wanted, atol=2e-3, rtol=0)
+
+
+def test_a_law_of_the_noise_follows_once_all_of_it_is_in_play():
+    objective, nets, data = small()
+    nn.init.normal_(nets["encoder"].mean.weight, std=0.1)
+    law = NoiseLaw((3,), nets["generator"].noise_dim, rate=0.5)
+    nets["generator"] = PlacedGenerator(nets["generator"], law)
+    nets["encoder"] = PlacedEncoder.of(nets["encoder"], law, objective.latents)
+    prices = {"cost_scale": 2.0, "epsilon": ot.Constant(0.01), "epsilon_code": ot.Constant(0.02)}
+    onsets = torch.full((objective.latents.noise_dim,), 0.5)
+    objective = PrimalPlan(objective.latents, **prices, onsets=onsets)
+    for progress in (0.3, 0.59):
+        _, found = objective.loss("model", nets, Batch(data, progress), Streams(0))
+        objective.follow("model", nets, found)
+        assert float(law.means.abs().max()) == 0
+    _, found = objective.loss("model", nets, Batch(data, 0.61), Streams(0))
+    assert float(law.means.abs().max()) == 0  # the loss is pure
+    assert not any(value.requires_grad for value in found.values())
+    objective.follow("model", nets, found)
+    assert float(law.means.abs().max()) > 0
+    assert {id(p) for p in objective.parameters_of("model", nets)} == {id(p) for p in nets.parameters()}
 
 
 def entropy_of(p: float) -> float:

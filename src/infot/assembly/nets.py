@@ -16,6 +16,8 @@ from infot.models.deformable import DeformableGenerator
 from infot.models.encoders import NoiseEncoder
 from infot.models.generators import LinearGenerator, MLPGenerator
 from infot.models.latents import LatentSpace
+from infot.models.noise_law import NoiseLaw
+from infot.models.placed_noise import PlacedEncoder, PlacedGenerator
 from infot.models.potentials import LatentPotential
 from infot.models.priors import LearnedPrior
 from infot.models.pyramid import BlurPyramid, blur_widths
@@ -49,6 +51,10 @@ def build_nets(config: RunConfig, shape: tuple[int, ...], points: Tensor | None 
             width=config.model.width,
             sharing=config.latent.categorical[0] if config.model.code_tints else 1,
         )
+    if config.latent.noise_law == "learned":
+        law = NoiseLaw(config.latent.categorical, latents.noise_dim, rate=config.latent.noise_law_rate)
+        nets["generator"] = PlacedGenerator(nets["generator"], law)
+        nets["encoder"] = PlacedEncoder.of(nets["encoder"], law, latents)
     if config.latent.prior == "learned":
         nets["prior"] = LearnedPrior(
             latents.code, rate=config.latent.prior_rate, least=config.latent.prior_least

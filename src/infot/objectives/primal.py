@@ -10,6 +10,7 @@ from infot import ot
 from infot.errors import ConfigError
 from infot.models.charts import Charts
 from infot.models.latents import LatentSpace
+from infot.models.placed_noise import find_moments, follow_noise
 from infot.models.priors import follow_codes, learned_latents
 from infot.objectives.base import Batch, Objective
 from infot.objectives.chart_scores import score_charts
@@ -43,7 +44,9 @@ class PrimalPlan(Objective):
     datum: a code of probability r is drawn with probability min(1, 4 r). Method, section 6, route 4.
 
     Where the networks hold a ``prior`` (:class:`~infot.models.priors.LearnedPrior`), that is the prior of the
-    categorical blocks, and it follows the frequencies of the batches.
+    categorical blocks, and it follows the frequencies of the batches. Where they place the noise by a law
+    (:class:`~infot.models.placed_noise.PlacedGenerator`), it follows the noise of the batches once all of it is in
+    play, and the price of the noise is that of leaving the law.
 
     A continuous code has one or more charts (:class:`~infot.models.charts.Charts`): the assignment chooses the chart,
     the encoder the place within it, as it does for the noise, at prices of their own.
@@ -137,12 +140,18 @@ class PrimalPlan(Objective):
         }
         if "prior" in nets:
             info["code_frequencies"] = plan.problem.row_weights
+        if bool((gate == 1).all()):
+            info |= find_moments(nets, law, picked, weights)
         info |= self.ground.judge(nets, drawn.detach(), data[rows], weights)
         return loss, {name: value.detach() for name, value in info.items()}
 
     def follow(self, player: str, nets: nn.ModuleDict, found: Mapping[str, Tensor]) -> None:
-        """Move a learned prior towards the chart frequencies of the batch, and a learned ground cost."""
+        """Move what is learned of the prior and of the ground cost towards what the batch shows.
+
+        Frequencies of charts, law of the noise, sharpness of the ground.
+        """
         follow_codes(nets, found)
+        follow_noise(nets, found)
         self.ground.follow(nets, found)
 
     def _charts(self, nets: nn.ModuleDict) -> Charts:
