@@ -72,7 +72,9 @@ class Suite:
     scores: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def restricted(self, methods: Iterable[str] = (), presets: Iterable[str] = ()) -> "Suite":
-        """Return the suite with some of its rows, by name or method, and some of its presets.
+        """Return the suite with some of its rows and some of its presets.
+
+        A row is chosen by its name; what is no row's name chooses all rows of that method.
 
         Raises:
             ConfigError: If a name is not of this suite.
@@ -81,7 +83,9 @@ class Suite:
         known = list(dict.fromkeys([c.name for c in self.contestants] + [c.method for c in self.contestants]))
         _check_known("--methods", methods, known)
         _check_known("--presets", presets, self.presets)
-        rows = tuple(c for c in self.contestants if not methods or {c.name, c.method} & set(methods))
+        names = {c.name for c in self.contestants} & set(methods)
+        of_methods = set(methods) - names
+        rows = tuple(c for c in self.contestants if not methods or c.name in names or c.method in of_methods)
         return replace(
             self, contestants=rows, presets=tuple(p for p in self.presets if not presets or p in presets)
         )

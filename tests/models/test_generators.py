@@ -55,13 +55,14 @@ def test_state_round_trip_carries_the_units():
 
 def test_weights_that_have_grown_change_nothing_where_hidden_units_are_normalised():
     generator = make("normalised mlp", (2,)).double()
+    assert isinstance(generator, MLPGenerator)
     code, noise = torch.eye(3).double(), torch.randn(3, 2).double()
     before = generator(code, noise)
     with torch.no_grad():
         for layer in generator.layers.layers[:-1]:
             if isinstance(layer, torch.nn.Linear):
-                layer.weight *= 1000
-                layer.bias *= 1000
+                for parameter in layer.parameters():
+                    parameter *= 1000
     torch.testing.assert_close(generator(code, noise), before, rtol=1e-6, atol=1e-6)
 
 
