@@ -92,7 +92,10 @@ def test_stability_counts_finite_and_good_runs() -> None:
     page = leaderboard_page(board)
     assert "8 %" in page and "67 %" in page and "∞" in page
     assert "epsilon × 1/30" in page
-    assert "ring8, structured: 100 % of 36 runs ended finite" in markdown(board)
+    text = markdown(board)
+    assert "ring8, structured: 100 % of 36 runs ended finite" in text
+    assert text.count("\n| structured ") == 36
+    assert text.count("\n| infogan ") == 27
 
 
 @pytest.mark.parametrize(

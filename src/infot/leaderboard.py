@@ -158,12 +158,14 @@ def _is_good(score: float | None, best: float | None) -> bool:
 def markdown(board: Mapping[str, Any]) -> str:
     """Return a leaderboard as text: for each preset a table with metrics down and methods across.
 
-    A cell holds the mean over the seeds, its standard error, and the lowest and highest value.
+    A cell holds the mean over the seeds, its standard error, and the lowest and highest value. A study of stability has
+    its many runs down instead, with the score by which they count as good.
     """
     parts = [f"# {board['suite']}"]
+    scores = {entry["preset"]: entry["score"] for entry in board.get("stability", [])}
     for preset in board["data"]:
         rows = [row for row in board["rows"] if row["preset"] == preset]
-        parts.append(_table(preset, rows))
+        parts.append(_study_table(preset, rows, scores[preset]) if preset in scores else _table(preset, rows))
         parts += [_quoted(row) for row in board["published"].get(preset, [])]
     for entry in board.get("stability", []):
         parts.append(
@@ -186,6 +188,21 @@ def _table(preset: str, rows: Sequence[Mapping[str, Any]]) -> str:
     lines.append(f"| seeds that failed | {' | '.join(_seeds(row['failed']) for row in rows)} | | |")
     if any(row["missing"] for row in rows):
         lines.append(f"| seeds not run yet | {' | '.join(_seeds(row['missing']) for row in rows)} | | |")
+    return "\n".join(lines)
+
+
+def _study_table(preset: str, rows: Sequence[Mapping[str, Any]], score: str) -> str:
+    lines = [
+        f"**{preset}**",
+        "",
+        f"| run | seeds | `{score}` | training, seconds | seeds that failed |",
+        "|---" * 5 + "|",
+    ]
+    lines += [
+        f"| {row['name']} | {len(row['seeds'])} | {_cell(row['metrics'].get(score))} | {_cell(row['wall_seconds'])} "
+        f"| {_seeds(row['failed'])} |"
+        for row in rows
+    ]
     return "\n".join(lines)
 
 
