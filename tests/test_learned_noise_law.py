@@ -79,6 +79,13 @@ def test_until_it_follows_the_law_changes_nothing() -> None:
         torch.testing.assert_close(held[name], value)
 
 
+@pytest.mark.parametrize("name", ["mnist5k", "mnist"])
+def test_presets_for_pictures_are_the_others_with_a_learned_law(name: str) -> None:
+    pictures, plain = PRESETS[f"{name}-pictures"], PRESETS[name]
+    latent = replace(plain.latent, noise_law="learned")
+    assert pictures == replace(plain, preset=f"{name}-pictures", latent=latent)
+
+
 @pytest.mark.parametrize("method", [name for name in METHODS if name != "structured"])
 def test_other_methods_have_a_fixed_law(method: str) -> None:
     base = PRESETS["digits"]

@@ -79,6 +79,11 @@ _SMALL_IMAGES = replace(_IMAGES, model=replace(_IMAGES.model, appearances=0))
 _LONGER_IMAGES = replace(_IMAGES, training=replace(_IMAGES.training, steps=3000))
 
 
+def _pictures(base: RunConfig) -> RunConfig:
+    """Learn how the noise of data lies in each category, so that samples deform as data do."""
+    return replace(base, latent=replace(base.latent, noise_law="learned"))
+
+
 def _preset(base: RunConfig, name: str, *, categorical: int, data: str | None = None) -> RunConfig:
     return replace(
         base,
@@ -213,7 +218,9 @@ PRESETS: dict[str, RunConfig] = {
     "mnist5k-10plus2": _TEN_PLUS_TWO,
     "mnist5k-20codes": _preset(_IMAGES, "mnist5k-20codes", categorical=20, data="mnist5k"),
     "mnist5k-unbalanced": _preset(_IMAGES, "mnist5k-unbalanced", categorical=10),
+    "mnist5k-pictures": _preset(_pictures(_IMAGES), "mnist5k-pictures", categorical=10, data="mnist5k"),
     "mnist": _preset(_LONGER_IMAGES, "mnist", categorical=10),
+    "mnist-pictures": _preset(_pictures(_LONGER_IMAGES), "mnist-pictures", categorical=10, data="mnist"),
     "sprites": _FACTORS,
     "sprites-colour": _COLOURED_FACTORS,
     "sprites-noise": _NOISY_FACTORS,
