@@ -174,15 +174,15 @@ _NOISY_FACTORS = replace(
     ),
 )
 
-# One more block, of colours, which part at a higher price than shapes: the price falls from earlier on and more slowly,
-# so that turns are told in colour before shapes part.
+# One more block, of colours, which part at a higher price than shapes. The price starts above what places are worth and
+# falls at once but slowly: turns are told in colour before shapes part.
 _COLOURED_FACTORS = replace(
     _FACTORS,
     preset="sprites-colour",
     data=DataConfig(name="sprites-colour"),
     latent=replace(_FACTORS.latent, categorical=(6, 3)),
     model=replace(_FACTORS.model, code_tints=1),
-    objective=replace(_FACTORS.objective, epsilon_code_ratio=(30.0, 1.0), code_anneal=(0.1, 0.65)),
+    objective=replace(_FACTORS.objective, epsilon_code_ratio=(10.0, 1.0), code_anneal=(0.0, 0.7)),
 )
 
 # One shape that never turns.
