@@ -80,10 +80,14 @@ def test_until_it_follows_the_law_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("name", ["mnist5k", "mnist"])
-def test_presets_for_pictures_are_the_others_with_a_learned_law(name: str) -> None:
+def test_presets_for_pictures_learn_the_law_and_pay_the_same_for_the_code(name: str) -> None:
     pictures, plain = PRESETS[f"{name}-pictures"], PRESETS[name]
-    latent = replace(plain.latent, noise_law="learned")
-    assert pictures == replace(plain, preset=f"{name}-pictures", latent=latent)
+    assert pictures.latent == replace(plain.latent, noise_law="learned")
+    assert pictures.data == plain.data and pictures.training == plain.training
+    for end in (0, 1):
+        prices = [c.objective.epsilon[end] * c.objective.epsilon_code_ratio[end] for c in (pictures, plain)]
+        assert prices[0] == pytest.approx(prices[1])
+    assert pictures.objective.epsilon[1] == pytest.approx(plain.objective.epsilon[1] / 2)
 
 
 @pytest.mark.parametrize("method", [name for name in METHODS if name != "structured"])
