@@ -9,7 +9,7 @@ from infot.assembly import build_latents, build_nets, build_objective
 from infot.config_checks import check_config, check_config_with_data
 from infot.coordinate_names import code_names
 from infot.data import Dataset, DatasetInfo
-from infot.data.factors import ColourSprites, FactorImages, NoisySprites, Sprites, XYObject
+from infot.data.factors import ColourSprites, FactorImages, NoisySprites, Sprites, Squares, XYObject
 from infot.factor_codes import code_numbers
 from infot.objectives.base import Batch
 from infot.presets import PRESETS
@@ -21,6 +21,7 @@ KINDS: dict[str, type[FactorImages]] = {
     "sprites-colour": ColourSprites,
     "sprites-noise": NoisySprites,
     "xyobject": XYObject,
+    "squares": Squares,
 }
 IMAGES = {name: kind() for name, kind in KINDS.items()}
 ROWS = SUITES["disentanglement"].contestants

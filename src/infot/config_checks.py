@@ -171,6 +171,8 @@ def _model(model: ModelConfig, objective: ObjectiveConfig) -> Iterator[str]:
         yield _at_least("model.depth", model.depth, 1)
     if not _positive(model.noise_gain):
         yield f"model.noise_gain: expected a positive number, got {model.noise_gain}"
+    if not 0 <= model.codes_apart < math.inf:
+        yield f"model.codes_apart: expected 0 or more, got {model.codes_apart}"
     if model.displacement_grid != 0 and model.displacement_grid < 2:
         yield f"model.displacement_grid: expected 0 (none) or at least 2, got {model.displacement_grid}"
     for name in ("appearances", "code_blends"):

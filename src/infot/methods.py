@@ -220,9 +220,10 @@ def _general_generator(config: RunConfig) -> RunConfig:
     """Give images the convolutional generator, as the deformable one has its noise from the structured method.
 
     Every such method holds its plans, where it has any, on samples, and its codes cost what noise costs: they have no
-    order. A law of the noise is learned under primal plans alone.
+    order. A law of the noise is learned under primal plans alone, and the ground cost of a preset for one stays there.
     """
-    objective = replace(config.objective, plan="sample", epsilon_code_ratio=(1.0, 1.0))
+    cost = "pixel" if config.objective.plan == "primal" else config.objective.cost
+    objective = replace(config.objective, plan="sample", cost=cost, epsilon_code_ratio=(1.0, 1.0))
     latent = replace(config.latent, ordered=False, noise_law="fixed")
     config = replace(config, objective=objective, latent=latent)
     if config.model.generator != "deformable":

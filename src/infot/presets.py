@@ -216,6 +216,33 @@ _TEN_PLUS_TWO = replace(
     objective=replace(_IMAGES.objective, epsilon_within_ratio=(0.1, 0.1)),
 )
 
+# Three squares that move on their own, drawn by a general generator. The ground looks as sharply as is explained, and
+# an encoder that tells data apart from the first step leaves no square undrawn. Prices rise, for a high one shuts codes
+# before their squares are found; once they are, it turns the codes to the axes of the grid.
+_SQUARES = RunConfig(
+    preset="squares",
+    data=DataConfig(name="squares"),
+    latent=LatentConfig(uniform=6, noise=0),
+    model=ModelConfig(generator="mlp", width=256, depth=3, codes_apart=0.3),
+    objective=ObjectiveConfig(
+        plan="primal",
+        cost="learned",
+        epsilon=(3e-4, 3e-3),
+        epsilon_code_ratio=(1.0, 1.0),
+        relaxation=None,
+        anneal=(0.0, 0.6),
+    ),
+    training=TrainingConfig(
+        steps=3000,
+        batch_size=64,
+        learning_rate=1e-3,
+        final_learning_rate=1e-5,
+        decay_from=0.7,
+        ema_decay=0.995,
+        ema_from=0.8,
+    ),
+)
+
 PRESETS: dict[str, RunConfig] = {
     "ring8": _preset(_VECTORS, "ring8", categorical=8),
     "ring8-unbalanced": _preset(_VECTORS, "ring8-unbalanced", categorical=8),
@@ -235,6 +262,7 @@ PRESETS: dict[str, RunConfig] = {
     "sprites-colour": _COLOURED_FACTORS,
     "sprites-noise": _NOISY_FACTORS,
     "xyobject": _OBJECT,
+    "squares": _SQUARES,
     "wine": _preset(_TABLES, "wine", categorical=3),
     "breast-cancer": _preset(_TABLES, "breast-cancer", categorical=2),
     "iris": _preset(_TABLES, "iris", categorical=3),

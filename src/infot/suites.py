@@ -263,7 +263,11 @@ SUITES: dict[str, Suite] = {
             ),
             seeds=3,
         ),
-        Suite("disentanglement", ("sprites", "sprites-noise", "sprites-colour", "xyobject"), _DISENTANGLERS),
+        Suite(
+            "disentanglement",
+            ("sprites", "sprites-noise", "sprites-colour", "xyobject", "squares"),
+            _DISENTANGLERS,
+        ),
         Suite(
             "stability",
             ("ring8", "mnist5k"),

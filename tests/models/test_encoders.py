@@ -1,5 +1,7 @@
 """The encoder of the noise: shapes, closed-form information, gradients."""
 
+import math
+
 import pytest
 import torch
 
@@ -20,6 +22,15 @@ def test_one_law_for_each_datum_and_code(shape):
     law = encoder(torch.rand(5, *shape))
     assert law.mean.shape == law.log_std.shape == (5, 4, 3)
     assert float(law.mean.detach().abs().max()) == 0.0
+
+
+def test_laws_that_start_apart_tell_data_apart():
+    encoder, data = NoiseEncoder((1, 16, 16), n_codes=1, noise_dim=3, width=16), torch.rand(64, 1, 16, 16)
+    encoder.tell_apart(0.3)
+    law = encoder(data)
+    between, within = law.mean.detach().std(0), law.log_std.detach().exp()
+    assert torch.equal(within, torch.full_like(within, math.exp(-3)))
+    assert bool((between > 0).all())
 
 
 def test_codes_that_share_a_head_lie_as_far_apart_as_there_are_heads():

@@ -44,13 +44,15 @@ def build_nets(config: RunConfig, shape: tuple[int, ...], points: Tensor | None 
     nets = nn.ModuleDict({"generator": _generator(config, latents, shape, points)})
     if config.objective.plan == "primal":
         charts = Charts.of(latents.code)
-        nets["encoder"] = NoiseEncoder(
+        nets["encoder"] = encoder = NoiseEncoder(
             shape,
             n_codes=len(charts),
             noise_dim=charts.n_normals + latents.noise_dim,
             width=config.model.width,
             sharing=config.latent.categorical[0] if config.model.code_tints else 1,
         )
+        if config.model.codes_apart:
+            encoder.tell_apart(config.model.codes_apart)
     if config.latent.noise_law == "learned":
         law = NoiseLaw(config.latent.categorical, latents.noise_dim, rate=config.latent.noise_law_rate)
         nets["generator"] = PlacedGenerator(nets["generator"], law)

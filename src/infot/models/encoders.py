@@ -12,6 +12,7 @@ __all__ = ["GaussianNoise", "NoiseEncoder"]
 
 COARSE_SIDE = 10  # pixels a side from which an image is seen as a whole
 INITIAL_LOG_STD = -1.0  # narrow enough that a first sample stays near the mean
+APART_LOG_STD = -3.0  # narrow enough that first samples of data whose means lie apart lie apart
 
 
 class GaussianNoise(NamedTuple):
@@ -82,6 +83,19 @@ class NoiseEncoder(nn.Module):
         for head, start in ((self.mean, 0.0), (self.log_std, INITIAL_LOG_STD)):
             nn.init.zeros_(head.weight)
             nn.init.constant_(head.bias, start)
+
+    @torch.no_grad()
+    def tell_apart(self, std: float) -> None:
+        """Start with means that differ from datum to datum, and narrow laws around them.
+
+        Where all data have one law, a generator without templates draws one image, whatever the code, and codes that it
+        has learned to ignore seldom come back.
+
+        Args:
+            std: Standard deviation of the weights that the means start with.
+        """
+        nn.init.normal_(self.mean.weight, std=std)
+        nn.init.constant_(self.log_std.bias, APART_LOG_STD)
 
     def forward(self, x: Tensor) -> GaussianNoise:
         """Return the laws of the noise for data ``x`` (n, *shape), arrays ``(n, n_codes, noise_dim)``."""
