@@ -224,7 +224,9 @@ def _general_generator(config: RunConfig) -> RunConfig:
     """
     cost = "pixel" if config.objective.plan == "primal" else config.objective.cost
     objective = replace(config.objective, plan="sample", cost=cost, epsilon_code_ratio=(1.0, 1.0))
-    latent = replace(config.latent, ordered=False, noise_law="fixed")
+    # a plan on samples needs draws of the noise
+    noise = IMAGE_NOISE if config.latent.noise == 0 else config.latent.noise
+    latent = replace(config.latent, ordered=False, noise_law="fixed", noise=noise)
     config = replace(config, objective=objective, latent=latent)
     if config.model.generator != "deformable":
         return config
