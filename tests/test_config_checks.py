@@ -246,7 +246,9 @@ def test_a_pyramid_of_blurs_needs_a_plan_and_images() -> None:
         check_config(changed("objective.cost", "pyramid", preset))
     with pytest.raises(ConfigError, match=r"the method infogan holds no plan to pay a pyramid cost"):
         check_config(with_method(changed("objective.cost", "pyramid"), "infogan"))
-    check_config(with_method(changed("objective.cost", "pyramid", "mnist5k"), "infogan"))  # the primal plan's own
+    check_config(
+        with_method(changed("objective.cost", "pyramid", "mnist5k"), "infogan")
+    )  # the primal plan's own
     with pytest.raises(ConfigError, match=r"objective.coarsest_blur: expected a positive number, got 0"):
         check_config(changed("objective.coarsest_blur", 0.0, "mnist5k"))
     with pytest.raises(ConfigError, match=r"objective.sharpen: expected two shares in order"):
