@@ -44,7 +44,7 @@ def _fitted() -> infot.InformativeGAN:
     return small().fit(groups()[0])
 
 
-@parametrize_with_checks([small(steps=30)])
+@parametrize_with_checks([small(steps=30, config=SMALL | {"training": {"learning_rate": 1e-2}})])
 def test_conventions_of_scikit_learn(estimator, check):
     check(estimator)
 
