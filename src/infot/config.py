@@ -77,9 +77,9 @@ class LatentConfig:
 class ModelConfig:
     """The generator, and the encoder where the plan has one."""
 
-    generator: Literal["linear", "mlp", "convolutional", "compact", "deformable"] = "mlp"
+    generator: Literal["linear", "mlp", "convolutional", "compact", "posed", "deformable"] = "mlp"
     """Kind of generator; compact: the small networks of papers on disentanglement, for critics and encoders of codes as
-    well."""
+    well; posed: convolutions draw what the categories say, and the continuous code learns to move, size and turn it."""
     width: int = 128
     """Hidden units (mlp, compact) or channels (convolutional, encoder)."""
     depth: int = 3

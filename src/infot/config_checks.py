@@ -13,12 +13,11 @@ from infot.config import (
     TrainingConfig,
 )
 from infot.errors import ConfigError
-from infot.methods import AUTOENCODERS, HOLD_PLANS, INFORMATIVE, sees_pyramid
+from infot.methods import AUTOENCODERS, HOLD_PLANS, IMAGE_GENERATORS, INFORMATIVE, sees_pyramid
 
 __all__ = ["PATH_DATA", "check_config", "check_config_with_data"]
 
 PATH_DATA = ("file", "mnist")  # data sets that read data.path
-_IMAGE_GENERATORS = ("convolutional", "compact", "deformable")
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
@@ -54,7 +53,7 @@ def check_config_with_data(config: RunConfig, *, shape: tuple[int, ...]) -> None
         ConfigError: If the generator makes, or the ground cost sees, something else than the data are.
     """
     generator = config.model.generator
-    if generator in _IMAGE_GENERATORS and len(shape) != 3:
+    if generator in IMAGE_GENERATORS and len(shape) != 3:
         raise ConfigError(
             f"model.generator: {generator} makes images, but the data points of {config.data.name} have shape {shape}; "
             "use --model.generator mlp"

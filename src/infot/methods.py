@@ -16,6 +16,7 @@ __all__ = [
     "AUTOENCODERS",
     "CONTINUOUS",
     "HOLD_PLANS",
+    "IMAGE_GENERATORS",
     "INFORMATIVE",
     "METHODS",
     "SEMIDUAL",
@@ -46,6 +47,9 @@ CONTINUOUS = ("infogan-cr", *AUTOENCODERS)
 AUTOENCODER_CODE = 10
 """Dimensions of an autoencoder's code in the papers on disentanglement."""
 
+IMAGE_GENERATORS = ("convolutional", "compact", "posed", "deformable")
+"""Generators that make images and nothing else."""
+
 CODE_RATIO = (0.1, 0.1)
 """Price of a nat through the code relative to the noise where a preset's own belongs to another route."""
 
@@ -58,7 +62,7 @@ IMAGE_NOISE = 62
 
 def is_image_config(config: RunConfig) -> bool:
     """Return whether the configuration is one for images."""
-    return config.model.generator in ("convolutional", "compact", "deformable")
+    return config.model.generator in IMAGE_GENERATORS
 
 
 def sees_pyramid(objective: ObjectiveConfig) -> bool:

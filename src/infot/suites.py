@@ -22,9 +22,6 @@ GAN_UNITS = 128
 AUTOENCODER_UNITS = 256
 """The same in the autoencoders of the study of arXiv 1811.12359."""
 
-GENERAL_CODE = 6
-"""Code dimensions of the structured method where its generator is a general one."""
-
 Change = Callable[[RunConfig], RunConfig]
 
 
@@ -152,20 +149,11 @@ def _compact(width: int) -> Change:
 
 
 def _convolutional(config: RunConfig) -> RunConfig:
-    """Give the structured method a general generator: nothing says what a code means, and one chart holds it.
-
-    Without noise and charts the primal plan is a variational autoencoder that pays for squared distance, at a price of
-    information that falls: the dimensions come into play one after the other.
-    """
-    config = _compact(AUTOENCODER_UNITS)(config)
+    """Give the structured method a convolutional generator: nothing says what a dimension of the code means."""
     return replace(
         config,
-        model=replace(config.model, code_deformations=(), code_tints=0),
-        latent=LatentConfig(normal=GENERAL_CODE, noise=0),
-        objective=replace(
-            config.objective, epsilon=(0.03, 0.004), epsilon_code_ratio=(1.0, 1.0), code_anneal=None
-        ),
-        training=replace(config.training, learning_rate=1e-3),
+        model=replace(config.model, generator="posed", code_deformations=(), code_tints=0),
+        latent=replace(config.latent, noise=0),
     )
 
 

@@ -18,6 +18,7 @@ from infot.models.generators import LinearGenerator, MLPGenerator
 from infot.models.latents import LatentSpace
 from infot.models.noise_law import NoiseLaw
 from infot.models.placed_noise import PlacedEncoder, PlacedGenerator
+from infot.models.posed import PosedGenerator
 from infot.models.potentials import LatentPotential
 from infot.models.priors import LearnedPrior
 from infot.models.pyramid import BlurPyramid, blur_widths
@@ -148,11 +149,27 @@ def _generator(
         case "compact":
             groups = 0 if config.objective.method in AUTOENCODERS else NORMALISED_GROUPS
             return CompactGenerator(code_dim, noise_dim, shape, width=model.width, groups=groups)
+        case "posed":
+            posed = _posed(config, latents, shape)
+            if points is not None:
+                posed.initialise(points)
+            return posed
         case "deformable":
             generator = _deformable(model, latents, shape)
             if points is not None:
                 generator.initialise(points, torch.default_generator)
             return generator
+
+
+def _posed(config: RunConfig, latents: LatentSpace, shape: tuple[int, ...]) -> PosedGenerator:
+    return PosedGenerator(
+        sum(block.n for block in latents.categorical),
+        config.latent.circle,
+        config.latent.uniform + config.latent.normal,
+        latents.noise_dim,
+        shape,
+        width=config.model.width // 4,
+    )
 
 
 def _deformable(

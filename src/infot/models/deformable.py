@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import grid_sample, max_pool2d, pad
 
 from infot.errors import ConfigError
+from infot.models.pixel_grid import centres, homogeneous_pixels
 
 __all__ = ["DeformableGenerator", "deformation_names", "deformation_onsets"]
 
@@ -164,7 +165,7 @@ class DeformableGenerator(nn.Module):
         self.register_buffer("scales", torch.tensor(scales))
         self.register_buffer("shared", torch.tensor([name in driven for name in every]), persistent=False)
         self.register_buffer("centre", torch.zeros(self.shape))
-        self.register_buffer("pixels", _homogeneous_pixels(height, width))
+        self.register_buffer("pixels", homogeneous_pixels(height, width))
         self.register_buffer("splines", _spline_surfaces(displacement_grid, height, width))
         self.deviations = nn.Parameter(torch.randn(code_dim, *self.shape) * INITIAL_SPREAD / PARAMETER_GAIN)
         self.log_scales = nn.Parameter(torch.zeros(code_dim, len(every)))
@@ -303,17 +304,6 @@ def _check_driven(driven: Sequence[str], every: Sequence[str]) -> None:
         raise ConfigError(f"the code can drive each deformation once, got {', '.join(driven)}")
 
 
-def _centres(size: int) -> Tensor:
-    """Return the centres of ``size`` pixels in half widths from the middle, in (-1, 1)."""
-    return torch.linspace(-1 + 1 / size, 1 - 1 / size, size)
-
-
-def _homogeneous_pixels(height: int, width: int) -> Tensor:
-    """Return (x, y, 1) of every pixel, row by row, shape ``(3, height * width)``."""
-    y, x = torch.meshgrid(_centres(height), _centres(width), indexing="ij")
-    return torch.stack([x.flatten(), y.flatten(), torch.ones(height * width)])
-
-
 def _spline_surfaces(grid: int, height: int, width: int) -> Tensor:
     """Return the cubic B-spline surface of every control point, shape ``(grid**2, height * width)``."""
     if grid == 0:
@@ -324,7 +314,7 @@ def _spline_surfaces(grid: int, height: int, width: int) -> Tensor:
 
 def _cubic_splines(grid: int, size: int) -> Tensor:
     """Return the cubic B-splines around ``grid`` equally spaced knots on [-1, 1] at the pixels, ``(size, grid)``."""
-    distance = (_centres(size)[:, None] - torch.linspace(-1, 1, grid)).abs() * (grid - 1) / 2
+    distance = (centres(size)[:, None] - torch.linspace(-1, 1, grid)).abs() * (grid - 1) / 2
     near = 2 / 3 - distance**2 + distance**3 / 2
     far = (2 - distance).clamp_min(0) ** 3 / 6
     return torch.where(distance < 1, near, far)
