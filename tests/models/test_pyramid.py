@@ -38,14 +38,15 @@ def test_a_level_is_the_double_sum_over_pixels(width):
 def test_without_blur_the_cost_is_that_of_pixels():
     x = torch.rand(4, 3, 8, 8)
     pyramid = BlurPyramid(x.shape[1:], (2.0, 0.0))
-    assert torch.equal(pyramid(x, torch.tensor([0.0, 1.0])), x.flatten(1))
+    assert torch.equal(pyramid(x, torch.tensor([[0.0], [1.0]])), x.flatten(1))
 
 
 def test_the_cost_grows_with_the_way_where_that_of_pixels_is_flat():
     images = squares(*[(6, column) for column in range(13)])
     pyramid = BlurPyramid((1, 16, 16), (4.0, 0.0))
     blurred, sharp = (
-        (seen - seen[:1]).square().sum(1) for seen in (pyramid.level(images, 0), pyramid.level(images, 1))
+        (seen - seen[:1]).square().sum((1, 2))
+        for seen in (pyramid.level(images, 0), pyramid.level(images, 1))
     )
     assert bool((blurred.diff() > 0).all())
     assert sharp[3:].tolist() == [18.0] * 10
@@ -64,17 +65,17 @@ def test_pairs_of_data_are_equally_far_apart_at_every_width():
     pyramid.normalise(data)
     for weights in torch.eye(3), torch.tensor([[0.2, 0.3, 0.5]]):
         for weight in weights:
-            seen = pyramid(data, weight)
+            seen = pyramid(data, weight.unsqueeze(1))
             mean = torch.cdist(seen, seen).square().mean()
             pixels = torch.cdist(data.flatten(1), data.flatten(1)).square().mean()
             torch.testing.assert_close(mean, pixels, rtol=1e-4, atol=0)
-    assert float(pyramid.gains[-1]) == 1.0
+    assert float(pyramid.gains[-1, 0]) == 1.0
 
 
 def test_weights_blend_the_costs():
-    data, weights = torch.rand(2, 1, 8, 8), torch.tensor([0.3, 0.7])
+    data, weights = torch.rand(2, 1, 8, 8), torch.tensor([[0.3], [0.7]])
     pyramid = BlurPyramid((1, 8, 8), (2.0, 0.0))
-    pyramid.gains.copy_(torch.tensor([0.5, 1.0]))
+    pyramid.gains.copy_(torch.tensor([[0.5], [1.0]]))
     seen = PyramidEye(pyramid, weights)(data)
     by_level = [(pyramid.level(data, i)[0] - pyramid.level(data, i)[1]).square().sum() for i in (0, 1)]
     expected = 0.3 * 0.5 * by_level[0] + 0.7 * by_level[1]
@@ -90,13 +91,40 @@ def test_what_is_unexplained_runs_from_the_mean_to_the_data_themselves():
     for known, left in ((0.0, 1.0), (0.5, 0.25), (1.0, 0.0)):
         drawn = mean + known * (data - mean)
         shares = pyramid.unexplained(drawn, data, weights)
-        torch.testing.assert_close(shares, torch.full((2,), left), rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(shares, torch.full((2, 1), left), rtol=1e-4, atol=1e-6)
+
+
+def test_each_channel_is_seen_at_weights_of_its_own():
+    data = torch.rand(16, 2, 8, 8, generator=torch.Generator().manual_seed(0))
+    pyramid = BlurPyramid((2, 8, 8), (2.0, 0.0))
+    pyramid.normalise(data)
+    seen = pyramid(data, torch.tensor([[1.0, 0.25], [0.0, 0.75]]))
+    paid = torch.cdist(seen, seen).square()
+    by_channel = [
+        pyramid.gains[level, channel] * torch.cdist(places, places).square()
+        for level, channel in ((0, 0), (0, 1), (1, 1))
+        for places in [pyramid.level(data, level)[:, channel]]
+    ]
+    expected = by_channel[0] + 0.25 * by_channel[1] + 0.75 * by_channel[2]
+    torch.testing.assert_close(paid, expected, rtol=1e-4, atol=1e-4)
+    pixels = torch.cdist(data.flatten(1), data.flatten(1)).square()
+    torch.testing.assert_close(paid.mean(), pixels.mean(), rtol=1e-4, atol=0)
+
+
+def test_a_channel_that_never_changes_is_explained_from_the_start():
+    data = torch.rand(16, 2, 8, 8, generator=torch.Generator().manual_seed(0))
+    data[:, 1] = 0.5
+    pyramid = BlurPyramid((2, 8, 8), (2.0, 0.0))
+    pyramid.normalise(data)
+    mean, weights = data.mean(0, keepdim=True), torch.full((16,), 1 / 16)
+    expected = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+    torch.testing.assert_close(pyramid.unexplained(mean, data, weights), expected)
 
 
 def test_gradients_agree_with_finite_differences():
     rng = torch.Generator().manual_seed(0)
     pyramid = BlurPyramid((1, 8, 8), (2.0, 1.0, 0.0)).double()
-    eye = PyramidEye(pyramid, torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64))
+    eye = PyramidEye(pyramid, torch.tensor([[0.5], [0.3], [0.2]], dtype=torch.float64))
     target = eye(torch.rand(1, 1, 8, 8, generator=rng, dtype=torch.float64))
     start = torch.rand(1, 1, 8, 8, generator=rng, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x: (eye(x) - target).square().sum(), start)

@@ -43,7 +43,7 @@ def plan(ground: Ground) -> tuple[PrimalPlan, nn.ModuleDict, torch.Tensor]:
         latents, cost_scale=2.0, epsilon=ot.Constant(0.01), epsilon_code=ot.Constant(0.1), ground=ground
     )
     nets = nn.ModuleDict({"generator": generator, "encoder": encoder, "pyramid": pyramid})
-    nets["unexplained"] = Unexplained(3, rate=0.5)
+    nets["unexplained"] = Unexplained(3, 1, rate=0.5)
     return objective, nets, data
 
 
@@ -68,7 +68,7 @@ def test_the_plan_pays_what_it_sees():
         _, info = objective.loss("model", nets, Batch(data, 0.4), Streams(0))
         image = nets["generator"](torch.eye(3)[:1], torch.zeros(1, law.mean.shape[-1]))
         away = nets["pyramid"].level(data, 1) - nets["pyramid"].level(image, 1)
-    expected = nets["pyramid"].gains[1] * away.square().sum(1).mean()
+    expected = nets["pyramid"].gains[1, 0] * away.square().sum((1, 2)).mean()
     # pairs of a datum and a code are drawn: their weights have mean, not always sum, 1
     torch.testing.assert_close(info["transport_cost"], expected, rtol=0.2, atol=0)
 
@@ -80,7 +80,7 @@ def test_the_coder_sees_through_the_final_blur_and_survives_saving():
     law = nets["encoder"](data)
     image = nets["generator"](torch.eye(3)[[1]], law.mean[5, [1]])
     away = nets["pyramid"].level(image, 1) - nets["pyramid"].level(data[5:6], 1)
-    paid = nets["pyramid"].gains[1] * away.square().sum() + law.information()[5, 1] @ coder.prices
+    paid = nets["pyramid"].gains[1, 0] * away.square().sum() + law.information()[5, 1] @ coder.prices
     torch.testing.assert_close(coder.scores(data)[1, 5], paid, rtol=1e-4, atol=1e-4)
     other = plan(blurred)[0].coder(plan(blurred)[1], torch.rand(24, 1, 8, 8), Streams(1))
     other.load_state_dict(coder.state_dict())
@@ -96,10 +96,10 @@ def test_a_followed_ground_sees_as_sharply_as_is_explained():
     torch.testing.assert_close(objective.loss("model", nets, Batch(data, 0.5), Streams(0))[0], loss)
     assert float(found["sharpness"]) == 0.0
     # templates start at the mean of nothing, black: all of the spread, and the brightness, are left
-    assert torch.equal(nets["unexplained"].shares, torch.ones(3))
+    assert torch.equal(nets["unexplained"].shares, torch.ones(3, 1))
     objective.ground = FollowedGround()
-    objective.follow("model", nets, found | {"unexplained": torch.tensor([0.0, 0.5, 0.5])})
-    torch.testing.assert_close(nets["unexplained"].shares, torch.tensor([0.5, 0.75, 0.75]))
+    objective.follow("model", nets, found | {"unexplained": torch.tensor([[0.0], [0.5], [0.5]])})
+    torch.testing.assert_close(nets["unexplained"].shares, torch.tensor([[0.5], [0.75], [0.75]]))
     _, found = objective.loss("model", nets, Batch(data, 0.5), Streams(0))
     assert float(found["sharpness"]) == pytest.approx((0.5 * 0.75 * 1 + 0.5 * 0.25 * 2) / 2)
 
@@ -109,6 +109,6 @@ def test_a_plan_on_samples_is_blurred_as_well():
     latents = LatentSpace((Categorical(3),), Normal(nets["generator"].noise_dim))
     problems = PlanProblems(LatentGrid(latents, 4, 2), settings(), SHARPENING)
     side = problems.of_data(nets, Batch(data, 0.4), Streams(0))
-    seen = [nets["pyramid"].level(points, 1) for points in (side.generated, data)]
-    expected = nets["pyramid"].gains[1] * ot.squared_euclidean(*seen)
+    seen = [nets["pyramid"].level(points, 1).flatten(1) for points in (side.generated, data)]
+    expected = nets["pyramid"].gains[1, 0] * ot.squared_euclidean(*seen)
     torch.testing.assert_close(side.problem.cost, expected, rtol=1e-4, atol=1e-4)

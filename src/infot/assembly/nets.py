@@ -76,7 +76,7 @@ def build_nets(config: RunConfig, shape: tuple[int, ...], points: Tensor | None 
     if sees_pyramid(config.objective):
         nets["pyramid"] = pyramid = _pyramid(config, shape, points)
         if config.objective.cost == "learned":
-            nets["unexplained"] = Unexplained(len(pyramid.widths), rate=FOLLOWING)
+            nets["unexplained"] = Unexplained(len(pyramid.widths), shape[0], rate=FOLLOWING)
     if config.objective.method == "factor-vae":
         nets["critic"] = CodeCritic(latents.code_dim)
     if config.objective.method == "infogan-cr":

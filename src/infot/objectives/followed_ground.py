@@ -39,9 +39,9 @@ class FollowedGround(Ground):
     def judge(
         self, nets: nn.ModuleDict, drawn: Tensor, data: Tensor, weights: Float[Tensor, " n"]
     ) -> Mapping[str, Tensor]:
-        """Return the share that is not explained at each level, and for the log the mean level of the weights."""
+        """Return the share of each channel that is unexplained at each level; for the log, the mean level of weights."""
         pyramid, unexplained = _held(nets)
-        now = unexplained.weights()
+        now = unexplained.weights().mean(1)
         return {
             "unexplained": pyramid.unexplained(drawn, data, weights / weights.sum()),
             "sharpness": now @ torch.linspace(0, 1, len(now)).to(now),

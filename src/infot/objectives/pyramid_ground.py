@@ -37,7 +37,8 @@ class PyramidGround(Ground):
         """Return what sees images as sharp as they are at ``progress``."""
         pyramid = nets["pyramid"]
         assert isinstance(pyramid, BlurPyramid)
-        return PyramidEye(pyramid, self.weights(len(pyramid.widths), progress).to(pyramid.gains))
+        weights = self.weights(len(pyramid.widths), progress).unsqueeze(1)
+        return PyramidEye(pyramid, weights.to(pyramid.gains))
 
     def weights(self, levels: int, progress: float) -> Float[Tensor, " levels"]:
         """Return the weight of each width, which sum to 1."""
