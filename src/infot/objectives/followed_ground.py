@@ -39,7 +39,7 @@ class FollowedGround(Ground):
     def judge(
         self, nets: nn.ModuleDict, drawn: Tensor, data: Tensor, weights: Float[Tensor, " n"]
     ) -> Mapping[str, Tensor]:
-        """Return the share of each channel that is unexplained at each level; for the log, the mean level of weights."""
+        """Return the share of each channel that is unexplained at each level, and the mean level of weights."""
         pyramid, unexplained = _held(nets)
         now = unexplained.weights().mean(1)
         return {
