@@ -105,6 +105,23 @@ def test_seeds_that_diverged_or_were_not_run_are_no_success() -> None:
     assert verdict.why == "diverged: seed 5; not run yet: seed 6"
 
 
+def test_each_of_our_rows_is_held_against_the_goals_and_none_against_another(tmp_path: Path) -> None:
+    named = row(preset="sprites", mig=metric(0.7), factor_vae=metric(0.99))
+    general = row("structured-convolutional", preset="sprites", mig=metric(0.5), factor_vae=metric(0.96))
+    rival = row("factor-vae", preset="sprites", mig=metric(0.2), factor_vae=metric(0.7))
+    views = compared(named, general, rival).views("sprites")
+    assert [view.own for view in views] == ["structured", "structured-convolutional"]
+    assert [Mean("mig", 0.55).judge(view, "sprites").met for view in views] == [True, False]
+    assert all(Ahead("mig").judge(view, "sprites").met for view in views)
+    folder = write_comparison(tmp_path / "both", board(named, general, rival, suite="disentanglement"))
+    page = write_results([folder], tmp_path / "results.md").read_text()
+    assert "| sprites | MIG ≥ 0.55, mean of the seeds | 0.7 | met |" in page
+    assert (
+        "| sprites, structured-convolutional | MIG ≥ 0.55, mean of the seeds | 0.5 | **missed** by 0.05 |"
+        in page
+    )
+
+
 def test_others_are_beaten_only_where_they_were_run() -> None:
     ours = row(accuracy=metric(0.9), frechet=metric(20.0, better="lower"))
     rival = row("infogan", accuracy=metric(0.95), frechet=metric(30.0, better="lower"))

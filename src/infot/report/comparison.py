@@ -4,16 +4,28 @@ import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from infot.errors import RunFolderError
 
-__all__ = ["OURS", "Comparison", "is_comparison", "read_comparison", "run_name", "seed_words", "seeds_of"]
+__all__ = [
+    "OURS",
+    "OWN",
+    "Comparison",
+    "is_comparison",
+    "read_comparison",
+    "run_name",
+    "seed_words",
+    "seeds_of",
+]
 
 OURS = "structured"
 """Name of the row whose runs are drawn and held against the goals."""
+
+OWN = (OURS, "structured-convolutional")
+"""Names of all such rows."""
 
 BOARD = "leaderboard.json"
 Row = Mapping[str, Any]
@@ -26,10 +38,12 @@ class Comparison:
     Attributes:
         path: Its folder.
         board: What ``leaderboard.json`` holds.
+        own: Name of the row that is ours.
     """
 
     path: Path
     board: Mapping[str, Any]
+    own: str = OURS
 
     @property
     def suite(self) -> str:
@@ -53,7 +67,12 @@ class Comparison:
 
     def ours(self, preset: str) -> Row | None:
         """Return our row of a preset, or None."""
-        return next((row for row in self.rows(preset) if row["name"] == OURS), None)
+        return next((row for row in self.rows(preset) if row["name"] == self.own), None)
+
+    def views(self, preset: str) -> "list[Comparison]":
+        """Return the comparison as seen from each of our rows that a preset has."""
+        views = [replace(self, own=name) for name in OWN]
+        return [view for view in views if view.ours(preset) is not None]
 
     def stability(self, preset: str) -> list[Row]:
         """Return the shares of runs that stayed finite and did well, method by method; empty but for such a study."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from infot.report.comparison import OURS, Comparison, seed_words, seeds_of
+from infot.report.comparison import OURS, OWN, Comparison, seed_words, seeds_of
 from infot.report.glossary import term, write_error, write_value
 from infot.report.leaderboard import spread
 from infot.report.scales import duration, significant
@@ -227,7 +227,7 @@ class Ahead(Goal):
         found = {
             row["name"]: row["metrics"][self.metric]["mean"]
             for row in comparison.rows(preset)
-            if row["name"] != OURS and row["metrics"].get(self.metric, {}).get("mean") is not None
+            if row["name"] not in OWN and row["metrics"].get(self.metric, {}).get("mean") is not None
             if not self.others or row["name"] in self.others
         }
         if mine is None or mine["mean"] is None or not found:

@@ -12,7 +12,7 @@ from PIL import Image
 from infot.atomic import write_bytes, write_text
 from infot.errors import RunFolderError
 from infot.report.arrays import sweep_names
-from infot.report.comparison import Comparison, Row, read_comparison, seed_words, seeds_of
+from infot.report.comparison import OURS, Comparison, Row, read_comparison, seed_words, seeds_of
 from infot.report.drawings import HeatMap, heat_maps, standing_alone
 from infot.report.glossary import term, write_value
 from infot.report.goals import REASONS, Verdict, judge
@@ -96,23 +96,30 @@ class _Page:
             self._add_preset(comparison, preset, f"{name}-{preset}" if name != preset else name)
 
     def _add_preset(self, comparison: Comparison, preset: str, stem: str) -> None:
-        judged = [(goal.metric, verdict) for goal, verdict in judge(comparison, preset)]
-        verdicts = [_with_reason(verdict, REASONS.get((preset, metric), "")) for metric, verdict in judged]
-        self.verdicts += [(preset, verdict) for verdict in verdicts]
         self.parts.append(f"### {preset}")
         if comparison.stability(preset):
             self.parts += [
                 _stability_table(comparison.stability(preset)),
                 *self._maps(comparison, preset, stem),
             ]
-        else:
-            self.parts.append(_board(comparison, preset))
+            self._hold_to_goals(comparison, preset)
+            return
+        self.parts.append(_board(comparison, preset))
+        for view in comparison.views(preset):
+            self._hold_to_goals(view, preset)
+            row = view.ours(preset)
+            folder = view.run(row) if row is not None else None
+            if folder is not None:
+                name = stem if view.own == OURS else f"{stem}-{view.own}"
+                self._draw(read_run(folder), name, f"`{view.command}`, {view.own}, seed {{}}")
+
+    def _hold_to_goals(self, comparison: Comparison, preset: str) -> None:
+        judged = [(goal.metric, verdict) for goal, verdict in judge(comparison, preset)]
+        verdicts = [_with_reason(verdict, REASONS.get((preset, metric), "")) for metric, verdict in judged]
+        data = preset if comparison.own == OURS else f"{preset}, {comparison.own}"
+        self.verdicts += [(data, verdict) for verdict in verdicts]
         if any(verdict.met is False for verdict in verdicts):
             self.parts.append(_missed(verdicts))
-        row = comparison.ours(preset)
-        folder = comparison.run(row) if row is not None and not comparison.stability(preset) else None
-        if row is not None and folder is not None:
-            self._draw(read_run(folder), stem, f"`{comparison.command}`, {row['name']}, seed {{}}")
 
     def _draw(self, run: Run, stem: str, source: str) -> None:
         """Add the figures of one run."""
