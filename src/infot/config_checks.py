@@ -184,7 +184,10 @@ def _driven(config: RunConfig) -> Iterator[str]:
     latent, driven = config.latent, config.model.code_deformations
     if config.model.generator != "deformable":
         if driven:
-            yield f"model.code_deformations: a {config.model.generator} generator has no deformations; leave them out"
+            yield (
+                f"model.code_deformations: a {config.model.generator} generator has no deformations; give "
+                "--model.code-deformations with nothing behind it"
+            )
         if config.model.code_tints:
             yield f"model.code_tints: a {config.model.generator} generator has no tints; expected 0"
         if config.model.code_blends:
