@@ -90,8 +90,9 @@ class ModelConfig:
     """Normalise the hidden units of the mlp, so that a wide range of learning rates ends alike. Methods that play
     against a critic have it off: their games swing with it."""
     codes_apart: float = 0.0
-    """Standard deviation of the weights by which the encoder of a primal plan tells data apart at the start, about .3
-    for general generators; 0: all data start at the middle, where a deformable generator draws its templates."""
+    """Standard deviation over data of the codes that the encoder of a primal plan gives at the start, where that of
+    their prior is 1, the value for general generators; 0: all data start at the middle, where a deformable generator
+    draws its templates."""
     displacement_grid: int = 6
     """Control points along each side of the deformable generator's displacement field; 0 leaves it out."""
     appearances: int = 0

@@ -223,7 +223,7 @@ _SQUARES = RunConfig(
     preset="squares",
     data=DataConfig(name="squares"),
     latent=LatentConfig(uniform=6, noise=0),
-    model=ModelConfig(generator="mlp", width=256, depth=3, codes_apart=0.3),
+    model=ModelConfig(generator="mlp", width=256, depth=3, codes_apart=1.0),
     objective=ObjectiveConfig(
         plan="primal",
         cost="learned",

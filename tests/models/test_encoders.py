@@ -24,13 +24,22 @@ def test_one_law_for_each_datum_and_code(shape):
     assert float(law.mean.detach().abs().max()) == 0.0
 
 
-def test_laws_that_start_apart_tell_data_apart():
-    encoder, data = NoiseEncoder((1, 16, 16), n_codes=1, noise_dim=3, width=16), torch.rand(64, 1, 16, 16)
-    encoder.tell_apart(0.3)
+@pytest.mark.parametrize("side", [16, 64])
+def test_laws_that_start_apart_tell_data_apart_whatever_their_size_and_contrast(side):
+    encoder = NoiseEncoder((1, side, side), n_codes=1, noise_dim=3, width=16)
+    data = 0.5 + 0.01 * torch.rand(64, 1, side, side, generator=torch.Generator().manual_seed(0))
+    encoder.tell_apart(data, 0.7)
     law = encoder(data)
-    between, within = law.mean.detach().std(0), law.log_std.detach().exp()
+    means, within = law.mean.detach(), law.log_std.detach().exp()
     assert torch.equal(within, torch.full_like(within, math.exp(-3)))
-    assert bool((between > 0).all())
+    torch.testing.assert_close(means.std(0), torch.full((1, 3), 0.7), rtol=1e-3, atol=0)
+    torch.testing.assert_close(means.mean(0), torch.zeros(1, 3), rtol=0, atol=1e-3)
+
+
+def test_data_that_are_all_alike_cannot_be_told_apart():
+    encoder = NoiseEncoder((6,), n_codes=1, noise_dim=3, width=16)
+    with pytest.raises(ConfigError, match="the data are all alike"):
+        encoder.tell_apart(torch.ones(10, 6), 1.0)
 
 
 def test_codes_that_share_a_head_lie_as_far_apart_as_there_are_heads():

@@ -29,6 +29,7 @@ from infot.scales import mean_cost, spread
 __all__ = ["build_nets"]
 
 FOLLOWING = 0.02  # how far one batch moves what is known to be unexplained: fifty batches
+TOLD_APART = 512  # data on which the first codes are spread
 NORMALISED_GROUPS = 8  # of channels of compact generators, where authors normalise by batch
 
 
@@ -52,8 +53,8 @@ def build_nets(config: RunConfig, shape: tuple[int, ...], points: Tensor | None 
             width=config.model.width,
             sharing=config.latent.categorical[0] if config.model.code_tints else 1,
         )
-        if config.model.codes_apart:
-            encoder.tell_apart(config.model.codes_apart)
+        if config.model.codes_apart and points is not None:
+            encoder.tell_apart(points[:TOLD_APART], config.model.codes_apart)
     if config.latent.noise_law == "learned":
         law = NoiseLaw(config.latent.categorical, latents.noise_dim, rate=config.latent.noise_law_rate)
         nets["generator"] = PlacedGenerator(nets["generator"], law)

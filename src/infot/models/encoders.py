@@ -85,16 +85,29 @@ class NoiseEncoder(nn.Module):
             nn.init.constant_(head.bias, start)
 
     @torch.no_grad()
-    def tell_apart(self, std: float) -> None:
+    def tell_apart(self, points: Tensor, std: float) -> None:
         """Start with means that differ from datum to datum, and narrow laws around them.
 
         Where all data have one law, a generator without templates draws one image, whatever the code, and codes that it
-        has learned to ignore seldom come back.
+        has learned to ignore seldom come back. So means start as random directions of the features, centred and scaled
+        on data, for how far features vary depends on the size of images and what they show.
 
         Args:
-            std: Standard deviation of the weights that the means start with.
+            points: Data, shape ``(n, *shape)``.
+            std: Standard deviation of every mean over the data, where that of the prior is 1.
+
+        Raises:
+            ConfigError: If the data are all alike.
         """
-        nn.init.normal_(self.mean.weight, std=std)
+        nn.init.normal_(self.mean.weight)
+        means = self.trunk(points) @ self.mean.weight.T
+        spread = means.std(0)
+        if not bool((spread > 0).all()):
+            raise ConfigError(
+                "model.codes_apart: the data are all alike, so no code can tell them apart; use 0"
+            )
+        self.mean.weight.mul_((std / spread).unsqueeze(1))
+        self.mean.bias.copy_(-std / spread * means.mean(0))
         nn.init.constant_(self.log_std.bias, APART_LOG_STD)
 
     def forward(self, x: Tensor) -> GaussianNoise:
