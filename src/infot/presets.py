@@ -233,7 +233,7 @@ _SQUARES = RunConfig(
         anneal=(0.0, 0.6),
     ),
     training=TrainingConfig(
-        steps=3000,
+        steps=1000,
         batch_size=64,
         learning_rate=1e-3,
         final_learning_rate=1e-5,

@@ -89,8 +89,9 @@ class NoiseEncoder(nn.Module):
         """Start with means that differ from datum to datum, and narrow laws around them.
 
         Where all data have one law, a generator without templates draws one image, whatever the code, and codes that it
-        has learned to ignore seldom come back. So means start as random directions of the features, centred and scaled
-        on data, for how far features vary depends on the size of images and what they show.
+        has learned to ignore seldom come back. So every unit starts centred and scaled on data (Salimans and Kingma,
+        arXiv 1602.07868, section 3), for how far features vary by themselves depends on the size of images and on what
+        they show, and weights that had to make up for it would turn a small step of the layers below into a large one.
 
         Args:
             points: Data, shape ``(n, *shape)``.
@@ -100,14 +101,12 @@ class NoiseEncoder(nn.Module):
             ConfigError: If the data are all alike.
         """
         nn.init.normal_(self.mean.weight)
-        means = self.trunk(points) @ self.mean.weight.T
-        spread = means.std(0)
-        if not bool((spread > 0).all()):
-            raise ConfigError(
-                "model.codes_apart: the data are all alike, so no code can tell them apart; use 0"
-            )
-        self.mean.weight.mul_((std / spread).unsqueeze(1))
-        self.mean.bias.copy_(-std / spread * means.mean(0))
+        seen = points
+        for layer in self.trunk:
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                _standardise(layer, seen, 1.0)
+            seen = layer(seen)
+        _standardise(self.mean, seen, std)
         nn.init.constant_(self.log_std.bias, APART_LOG_STD)
 
     def forward(self, x: Tensor) -> GaussianNoise:
@@ -116,6 +115,19 @@ class NoiseEncoder(nn.Module):
         shape, shared = (len(x), self.n_heads, self.noise_dim), (1, self.sharing, 1)
         mean, log_std = (head(features).view(shape).repeat(shared) for head in (self.mean, self.log_std))
         return GaussianNoise(mean, log_std)
+
+
+def _standardise(layer: nn.Conv2d | nn.Linear, inputs: Tensor, std: float) -> None:
+    """Scale and shift each unit of a layer to mean 0 and standard deviation ``std`` over these inputs."""
+    units = layer(inputs).transpose(0, 1).flatten(1)
+    spread = units.std(1)
+    if not bool((spread > 0).all()):
+        raise ConfigError("model.codes_apart: the data are all alike, so no code can tell them apart; use 0")
+    gain = std / spread
+    bias = layer.bias
+    assert bias is not None
+    bias.copy_(gain * (bias - units.mean(1)))
+    layer.weight.mul_(gain.view(-1, *[1] * (layer.weight.ndim - 1)))
 
 
 def _image_trunk(shape: Sequence[int], width: int) -> list[nn.Module]:
