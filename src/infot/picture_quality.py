@@ -7,7 +7,7 @@ from torch import Tensor
 
 from infot.data import Dataset, Points
 from infot.exhibits import Model, Samples, generate
-from infot.judge import RECIPE, Judge, Reading, find_judge
+from infot.judges import RECIPE, Judge, Reading, find_judge
 from infot.metrics import (
     NEIGHBOURS,
     Metric,

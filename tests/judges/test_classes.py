@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from infot import judge as module
 from infot.data import Dataset, load
 from infot.errors import CacheWarning, DataError
-from infot.judge import RECIPE, Judge, Recipe, find_judge, train_judge
+from infot.judges import RECIPE, Judge, Recipe, find_judge, train_judge
+from infot.judges import classes as module
+from infot.training.tensorfile import write_tensors
 
 QUICK = Recipe(steps=(30, 30))
 
@@ -106,7 +107,7 @@ def test_what_is_damaged_is_made_again(digits, folder, trainings, harm) -> None:
         notes.write_text(json.dumps(facts | {"key": "0" * 64}))
     else:
         wide = train_judge(digits, replace(QUICK, width=16))
-        module.write_tensors(tensors, wide.network.state_dict(), facts, notes=notes)
+        write_tensors(tensors, wide.network.state_dict(), facts, notes=notes)
     assert torch.equal(weights(find_judge(digits, QUICK)), weights(good))
     assert torch.equal(weights(find_judge(digits, QUICK)), weights(good))
     assert len(trainings) == 2

@@ -2,10 +2,9 @@
 
 import hashlib
 import json
-import warnings
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -13,16 +12,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from infot.data import Dataset
-from infot.data.cache import cache_folder
-from infot.errors import CacheWarning, CheckpointError, DataError, RunFolderError
+from infot.errors import DataError
+from infot.judges.keeping import kept, looking_at
 from infot.models.classifiers import Classifier
-from infot.models.critics import Trunk
 from infot.random import Streams
-from infot.training.tensorfile import load_weights, read_tensors, write_tensors
 
 __all__ = ["RECIPE", "Judge", "Reading", "Recipe", "find_judge", "train_judge"]
 
-FORMAT = "infot-judge"
 CHUNK = 1024  # pictures read at once
 
 
@@ -99,8 +95,7 @@ class Judge:
 def find_judge(dataset: Dataset, recipe: Recipe = RECIPE) -> Judge:
     """Return the judge of a data set: the one kept in the cache folder, or one trained now and kept.
 
-    It is named by the hash of recipe and data. What is missing, damaged or of other data is made again, which gives the
-    same judge: a cache saves time and decides nothing. See :func:`infot.data.cache.cache_folder`.
+    It is named by the hash of recipe and data; see :func:`infot.judges.keeping.kept`.
 
     Args:
         dataset: Labelled images.
@@ -113,32 +108,14 @@ def find_judge(dataset: Dataset, recipe: Recipe = RECIPE) -> Judge:
         CacheWarning: If it cannot be kept.
     """
     key = _key(dataset, recipe)
-    path = cache_folder() / "judges" / f"{key[:16]}.safetensors"
-    notes = path.with_suffix(".json")
-    try:
-        stored = read_tensors(path, notes=notes, form=FORMAT, version=recipe.version)
-        network = _untrained(dataset, recipe)
-        load_weights(network, stored.tensors)
-        if stored.facts.get("key") == key:
-            return Judge(network.eval(), key)
-    except CheckpointError:  # nothing kept, or not whole: what comes below puts it right
-        pass
-    judge = train_judge(dataset, recipe)
-    facts: dict[str, Any] = {
-        "format": FORMAT,
-        "version": recipe.version,
-        "key": key,
-        "recipe": asdict(recipe),
-    }
-    try:
-        write_tensors(path, judge.network.state_dict(), facts, notes=notes, advice=" by setting INFOT_CACHE")
-    except RunFolderError as error:
-        warnings.warn(
-            f"the classifier of {dataset.name} is trained anew for each evaluation: {error}",
-            CacheWarning,
-            stacklevel=2,
-        )
-    return judge
+    network = kept(
+        key,
+        asdict(recipe),
+        of=dataset.name,
+        untrained=_untrained(dataset, recipe),
+        train=lambda: train_judge(dataset, recipe).network,
+    )
+    return Judge(network, key)
 
 
 def train_judge(dataset: Dataset, recipe: Recipe = RECIPE) -> Judge:
@@ -188,11 +165,9 @@ def _key(dataset: Dataset, recipe: Recipe) -> str:
 def _untrained(dataset: Dataset, recipe: Recipe) -> Classifier:
     """Return the network before the first step; torch's own generator, which draws its weights, is put back."""
     images, labels = _training(dataset)
-    centre = images.mean(dim=0)
-    spread = float((images - centre).square().mean().sqrt())
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        trunk = Trunk(dataset.shape, width=recipe.width, depth=1, centre=centre, spread=spread or 1.0)
+        trunk = looking_at(images, width=recipe.width)
         return Classifier(trunk, n_classes=_n_classes(dataset, labels))
 
 
