@@ -1,6 +1,7 @@
 """Codes of images with known factors: which numbers stand for a code, and what they score."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from infot.data.factors import FactorImages, FactorSpace
 from infot.errors import ConfigError
 from infot.evaluation import Evaluation, evaluate
 from infot.factor_codes import code_numbers, measure_factors, number_names
+from infot.judges import FactorRecipe, find_factor_judge
 from infot.metrics import DEFAULT
 from infot.metrics.disentanglement import Forest, Votes
 from infot.model import Encoding
@@ -114,6 +116,8 @@ def test_a_circle_is_cosine_and_sine_in_units_of_its_prior() -> None:
 @pytest.fixture
 def evaluated(monkeypatch) -> Any:
     monkeypatch.setattr("infot.evaluation.PROFILE", QUICK)
+    quick_judge = partial(find_factor_judge, recipe=FactorRecipe(width=16, steps=200))
+    monkeypatch.setattr("infot.generated_factors.find_factor_judge", quick_judge)
 
     def of(model: Any) -> Evaluation:
         images = Lamps()
@@ -158,3 +162,11 @@ def test_a_model_that_reads_no_codes_is_not_measured(evaluated) -> None:
     assert "mig" not in found.metrics
     assert "factor_information" not in found.arrays
     assert found.protocol["name"] == "images"
+
+
+def test_a_generator_is_measured_whether_or_not_codes_of_data_are_read(evaluated) -> None:
+    for model in (Mute(), Reader()):  # both draw nothing but darkness
+        found = evaluated(model)
+        assert found.metrics["generator_mig"].value == found.metrics["generator_variety"].value == 0.0
+        assert found.metrics["generator_mig"].ceiling == pytest.approx(1.0, abs=0.05)
+        assert "factors of 1200 generated images" in found.protocol["generator"]

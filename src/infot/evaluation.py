@@ -18,6 +18,7 @@ from infot.data.factors import FactorImages
 from infot.errors import ConfigError, RunFolderError
 from infot.exhibits import Codes, Model, Samples, exhibits, generate
 from infot.factor_codes import measure_factors, number_names
+from infot.generated_factors import measure_generator
 from infot.metrics import (
     DEFAULT,
     Disentanglement,
@@ -88,7 +89,9 @@ def evaluate(model: Model, dataset: Dataset, *, seed: int) -> Evaluation:
       about it.
     - Gaussians with known axes: how the continuous code and the noise lie to them.
     - Other vectors: exact W2 to held-out data, in the units of training (standardised for tables).
-    - Images with known factors: how well single dimensions of the code stand for single factors.
+    - Images with known factors: how well single dimensions of the code stand for single factors; and, whether or not
+      codes of data can be read, how well they decide the factors of what is generated
+      (:mod:`infot.generated_factors`).
     - Labelled data: the likeliest code of held-out data, by the plan or the recognition network, against the label.
     - Labelled images: quality and variety of samples, see :mod:`infot.picture_quality`.
     - Wherever codes of data range over the values of the code: how often the rarest is used, the entropy of their use,
@@ -134,6 +137,10 @@ def evaluate(model: Model, dataset: Dataset, *, seed: int) -> Evaluation:
         found = measure_factors(model, dataset.factors, streams("evaluation/factors"), profile=PROFILE)
         metrics |= found.metrics
         arrays |= _factor_tables(model, dataset.factors, found)
+    if dataset.factors is not None:
+        drawn = measure_generator(model, dataset.factors, streams, name=dataset.name, profile=PROFILE)
+        metrics |= drawn.metrics
+        protocol |= drawn.protocol
     return Evaluation(
         protocol,
         _describe(dataset),

@@ -43,7 +43,7 @@ class FactorRecipe:
     width: int = 64
     side: int = 32
     batch: int = 64
-    steps: int = 6000
+    steps: int = 3000
     learning_rate: float = 3e-3
     seed: int = 0
 

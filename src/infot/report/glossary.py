@@ -154,6 +154,26 @@ METRICS: dict[str, Term] = {
     "info_m": Term("InfoM", "Modularity in terms of information."),
     "info_e": Term("InfoE", "Explicitness in terms of information."),
     "info_c": Term("InfoC", "Compactness in terms of information."),
+    "generator_mig": Term(
+        "MIG of the generator",
+        "Whether each factor of what is generated, as a classifier reads it, is decided by one code dimension.",
+    ),
+    "generator_dci_disentanglement": Term(
+        "DCI disentanglement of the generator",
+        "Whether each code dimension decides one factor of what is generated.",
+    ),
+    "generator_dci_completeness": Term(
+        "DCI completeness of the generator",
+        "Whether each factor of what is generated is decided by one code dimension.",
+    ),
+    "generator_dci_informativeness": Term(
+        "DCI informativeness of the generator",
+        "How well the code foretells the factors of what is generated.",
+    ),
+    "generator_variety": Term(
+        "Variety of the generator",
+        "How evenly the values of the factors are drawn: the share of their entropy.",
+    ),
 }
 
 HEADLINES = (

@@ -14,6 +14,7 @@ from infot.metrics.disentanglement.dci import (
 )
 from infot.metrics.disentanglement.explicitness import explicitness
 from infot.metrics.disentanglement.factor_vae import Votes, factor_vae
+from infot.metrics.disentanglement.generated import Drawn, generator_metrics, generator_scores
 from infot.metrics.disentanglement.groups import FreshGroups, Groups, PooledGroups
 from infot.metrics.disentanglement.infomec import InfoMEC, infomec, neighbour_information
 from infot.metrics.disentanglement.information import (
@@ -41,6 +42,7 @@ __all__ = [
     "Boosting",
     "Coded",
     "Disentanglement",
+    "Drawn",
     "Forest",
     "FreshGroups",
     "Groups",
@@ -62,6 +64,8 @@ __all__ = [
     "factor_entropies",
     "factor_information",
     "factor_vae",
+    "generator_metrics",
+    "generator_scores",
     "infomec",
     "information_share",
     "irs",

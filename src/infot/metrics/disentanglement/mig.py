@@ -1,11 +1,12 @@
 """The mutual information gap."""
 
 import numpy as np
+from jaxtyping import Float
 
 from infot.metrics.disentanglement.coded import Coded
 from infot.metrics.disentanglement.information import information_share
 
-__all__ = ["mig"]
+__all__ = ["information_gap", "mig"]
 
 
 def mig(data: Coded, *, bins: int = 20) -> float:
@@ -34,6 +35,16 @@ def mig(data: Coded, *, bins: int = 20) -> float:
         >>> round(mig(Coded(factors.astype(float), factors)), 2)
         0.9
     """
-    shares = np.sort(information_share(data, bins=bins), axis=1)
-    second = shares[:, -2] if data.n_codes > 1 else 0.0
-    return float(np.mean(shares[:, -1] - second))
+    return information_gap(information_share(data, bins=bins))
+
+
+def information_gap(shares: Float[np.ndarray, "K D"]) -> float:
+    """Return the mean over rows of the largest entry less the second largest, which is 0 where there is but one.
+
+    Example:
+        >>> information_gap(np.array([[0.75, 0.25], [0.0, 0.5]]))
+        0.5
+    """
+    ordered = np.sort(shares, axis=1)
+    second = ordered[:, -2] if shares.shape[1] > 1 else 0.0
+    return float(np.mean(ordered[:, -1] - second))
