@@ -191,6 +191,7 @@ HEADLINES = (
     "mig",
     "dci_disentanglement",
     "factor_vae",
+    "generator_mig",
     "frechet",
     "code_agreement",
     "class_share_distance",
