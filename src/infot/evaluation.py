@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,9 @@ class Evaluation:
         return {"protocol": self.protocol, "data": self.data, "metrics": to_json(self.metrics)}
 
 
-def evaluate(model: Model, dataset: Dataset, *, seed: int) -> Evaluation:
+def evaluate(
+    model: Model, dataset: Dataset, *, seed: int, tell: Callable[[str], None] = lambda stage: None
+) -> Evaluation:
     """Measure a model on its data.
 
     - Known Gaussian mixtures: coverage and quality of 2500 independent samples, exact W2 of 2000 with
@@ -104,11 +106,13 @@ def evaluate(model: Model, dataset: Dataset, *, seed: int) -> Evaluation:
         model: The trained model.
         dataset: The data it was trained on; its held-out part is used.
         seed: Seed of every draw; the same seed gives the same evaluation.
+        tell: Told what comes next, where it may take long.
 
     Raises:
         NumericalError: If the generator gives values that are not finite.
     """
     streams = Streams(seed)
+    tell("the codes of held-out data")
     samples = _independent(model, COVERAGE_SAMPLES, streams) if dataset.kind == "vectors" else None
     codes = _read_codes(model, dataset, streams)
     metrics, table = _generation(model, dataset, samples, streams)
@@ -125,6 +129,7 @@ def evaluate(model: Model, dataset: Dataset, *, seed: int) -> Evaluation:
             metrics[error.name] = error
     protocol = _protocol(model, dataset, codes, seed)
     if has_pictures_to_judge(dataset):
+        tell("samples, seen through a classifier, which learns these data the first time")
         pictures = picture_quality(model, dataset, streams)
         metrics |= pictures.metrics
         protocol |= pictures.protocol
@@ -134,10 +139,12 @@ def evaluate(model: Model, dataset: Dataset, *, seed: int) -> Evaluation:
         metrics |= knobs.metrics
         arrays |= knobs.arrays
     if codes is not None and dataset.factors is not None:
+        tell(f"the codes of {PROFILE.train + PROFILE.test} rendered images")
         found = measure_factors(model, dataset.factors, streams("evaluation/factors"), profile=PROFILE)
         metrics |= found.metrics
         arrays |= _factor_tables(model, dataset.factors, found)
     if dataset.factors is not None:
+        tell("the factors of what is generated, read by a classifier, which learns these data the first time")
         drawn = measure_generator(model, dataset.factors, streams, name=dataset.name, profile=PROFILE)
         metrics |= drawn.metrics
         protocol |= drawn.protocol

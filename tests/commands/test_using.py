@@ -154,11 +154,14 @@ def test_the_encoder_route_is_there_where_an_encoder_holds_the_plan(
         assert np.load(out)["posterior"].shape == (5, 10)
 
 
-def test_evaluating_again_gives_the_same_numbers(tmp_path: Path, infot: Invoke, finished_run: Path) -> None:
+def test_evaluating_again_says_what_it_does_and_gives_the_same_numbers(
+    tmp_path: Path, infot: Invoke, finished_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = tmp_path / "run"
     shutil.copytree(finished_run, run)
     (run / "evaluation.json").unlink()
     assert infot("evaluate", run) == 0
+    assert "evaluating: the codes of held-out data" in capsys.readouterr().err
     first, second = (json.loads((folder / "evaluation.json").read_text()) for folder in (finished_run, run))
     assert first["metrics"] == second["metrics"]
 

@@ -5,6 +5,7 @@ from importlib.metadata import version
 from typing import Any
 
 from infot import evaluation
+from infot.commands.messages import tell
 from infot.config import RunConfig
 from infot.data import Dataset
 from infot.errors import NumericalError
@@ -63,7 +64,9 @@ def conclude(session: Session, folder: RunFolder) -> dict[str, float]:
 
 def evaluate_model(model: TrainedModel, dataset: Dataset, folder: RunFolder) -> dict[str, float]:
     """Evaluate on held-out data; write ``evaluation.json`` and the summary's ``metrics``."""
-    result = evaluation.evaluate(model, dataset, seed=model.config.seed)
+    result = evaluation.evaluate(
+        model, dataset, seed=model.config.seed, tell=lambda stage: tell(f"evaluating: {stage}")
+    )
     evaluation.write(result, folder.path)
     metrics = {name: float(metric.value) for name, metric in result.metrics.items()}
     folder.write_summary(folder.read_summary() | {"metrics": metrics})

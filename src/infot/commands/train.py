@@ -57,7 +57,6 @@ def train_and_conclude(session: Session, folder: RunFolder) -> int:
         tell(
             f"time is up at step {state.step} of {session.schedule.steps}; go on with: infot resume {folder.path}"
         )
-    tell("evaluating")
     metrics = conclude(session, folder)
     say(f"{session.config.preset}, seed {session.config.seed}: {state.step} steps in {state.elapsed():.1f} s")
     say(headline(metrics))
