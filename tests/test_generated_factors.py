@@ -9,8 +9,9 @@ from torch import Tensor
 
 from infot.data.factors import FactorImages, FactorSpace
 from infot.errors import NumericalError
-from infot.generated_factors import GeneratedFactors, measure_generator
+from infot.generated_factors import measure_generator
 from infot.judges import FactorRecipe, find_factor_judge
+from infot.measured import Measured
 from infot.metrics import DEFAULT
 from infot.models.blocks import Categorical, Uniform
 from infot.models.latents import LatentSpace
@@ -50,7 +51,7 @@ def measured(monkeypatch):
         partial(find_factor_judge, recipe=FactorRecipe(width=16, steps=200)),
     )
 
-    def of(model, seed: int = 0) -> GeneratedFactors:
+    def of(model, seed: int = 0) -> Measured:
         return measure_generator(model, Lamps(), Streams(seed), name="lamps", profile=QUICK)
 
     return of

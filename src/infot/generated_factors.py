@@ -1,7 +1,5 @@
 """How well single dimensions of a code decide single factors of what is generated, for data of known factors."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,30 +8,18 @@ from infot.data.factors import FactorImages
 from infot.exhibits import Model, generate
 from infot.factor_codes import code_numbers
 from infot.judges import FACTOR_RECIPE, FactorJudge, find_factor_judge
-from infot.metrics import DEFAULT, Drawn, Metric, Profile, generator_metrics
+from infot.measured import Measured
+from infot.metrics import DEFAULT, Drawn, Profile, generator_metrics
 from infot.random import Streams
 
-__all__ = ["GeneratedFactors", "measure_generator"]
+__all__ = ["measure_generator"]
 
 CHUNK = 1024  # images that exist at a time
 
 
-@dataclass(frozen=True)
-class GeneratedFactors:
-    """What was measured, and how.
-
-    Attributes:
-        metrics: The measurements by name.
-        protocol: How, in sentences.
-    """
-
-    metrics: dict[str, Metric]
-    protocol: dict[str, str]
-
-
 def measure_generator(
     model: Model, images: FactorImages, streams: Streams, *, name: str, profile: Profile = DEFAULT
-) -> GeneratedFactors:
+) -> Measured:
     """Draw codes and noise, generate, let a judge read the factors, and hold them against the codes.
 
     No encoder takes part, so a generator without one can be measured too. The judge is
@@ -60,7 +46,7 @@ def measure_generator(
         np.random.default_rng(int(torch.randint(2**62, (1,), generator=streams("evaluation/generator")))),
         profile=profile,
     )
-    return GeneratedFactors(metrics, _protocol(images, judge, truth, read))
+    return Measured(metrics, _protocol(images, judge, truth, read))
 
 
 def _drawn(model: Model, judge: FactorJudge, n: int, streams: Streams) -> tuple[np.ndarray, np.ndarray]:

@@ -1,13 +1,12 @@
 """How good generated pictures are: quality, variety, and whether a code keeps to one class. For labelled images."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from infot.data import Dataset, Points
 from infot.exhibits import Model, Samples, generate
 from infot.judges import RECIPE, Judge, Reading, find_judge
+from infot.measured import Measured
 from infot.metrics import (
     NEIGHBOURS,
     Metric,
@@ -18,25 +17,12 @@ from infot.metrics import (
 )
 from infot.random import Streams
 
-__all__ = ["PictureQuality", "has_pictures_to_judge", "picture_quality"]
+__all__ = ["has_pictures_to_judge", "picture_quality"]
 
 PICTURES = 5000
 """Generated, held-out and training images compared, or as many as there are of the scarcest real ones."""
 CODED_PICTURES = 2000
 """Pictures, with codes in their exact shares, that show whether a code keeps to one class."""
-
-
-@dataclass(frozen=True)
-class PictureQuality:
-    """What was measured, and how.
-
-    Attributes:
-        metrics: The measurements by name.
-        protocol: How, in sentences.
-    """
-
-    metrics: dict[str, Metric]
-    protocol: dict[str, str]
 
 
 def has_pictures_to_judge(dataset: Dataset) -> bool:
@@ -45,7 +31,7 @@ def has_pictures_to_judge(dataset: Dataset) -> bool:
     return dataset.kind == "images" and labelled and min(len(dataset.train), len(dataset.test)) > NEIGHBOURS
 
 
-def picture_quality(model: Model, dataset: Dataset, streams: Streams) -> PictureQuality:
+def picture_quality(model: Model, dataset: Dataset, streams: Streams) -> Measured:
     """Measure independent samples against held-out images, through the eyes of a classifier trained on the data.
 
     ``frechet``, ``precision``, ``recall``, ``density``, ``coverage`` on its features, ``classifier_score`` on its
@@ -75,7 +61,7 @@ def picture_quality(model: Model, dataset: Dataset, streams: Streams) -> Picture
     }
     if model.latents.categorical:
         metrics["code_agreement"] = _agreement(model, dataset, judge, truth, streams)
-    return PictureQuality(metrics, _protocol(dataset, judge, truth, n))
+    return Measured(metrics, _protocol(dataset, judge, truth, n))
 
 
 def _chosen(images: Points, n: int, streams: Streams) -> Tensor:

@@ -14,6 +14,7 @@ from torch.nn import functional
 from infot.data import Dataset
 from infot.errors import DataError
 from infot.judges.keeping import kept, looking_at
+from infot.judges.teaching import teach
 from infot.models.classifiers import Classifier
 from infot.random import Streams
 
@@ -123,17 +124,13 @@ def train_judge(dataset: Dataset, recipe: Recipe = RECIPE) -> Judge:
     key, network = _key(dataset, recipe), _untrained(dataset, recipe)
     images, labels = _training(dataset)
     steps, streams = recipe.steps_for(len(images)), Streams(recipe.seed)
-    optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.learning_rate, total_steps=steps)
     reach = round(recipe.shift * max(images.shape[2:]))
-    for batch in _batches(len(images), recipe.batch, steps, streams("judge/batches")):
-        moved = _moved(images[batch], reach, streams("judge/moves"))
-        loss = functional.cross_entropy(network(moved), labels[batch])
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        rate.step()
-    return Judge(network.requires_grad_(False).eval(), key)
+    losses = (
+        functional.cross_entropy(network(_moved(images[batch], reach, streams("judge/moves"))), labels[batch])
+        for batch in _batches(len(images), recipe.batch, steps, streams("judge/batches"))
+    )
+    teach(network, losses, steps=steps, learning_rate=recipe.learning_rate)
+    return Judge(network, key)
 
 
 def _training(dataset: Dataset) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import torch
@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from infot.data.factors import FactorImages
 from infot.judges.keeping import kept, looking_at
+from infot.judges.teaching import teach
 from infot.models.classifiers import FactorClassifier
 from infot.random import Streams
 
@@ -100,16 +101,16 @@ def find_factor_judge(
 def train_factor_judge(images: FactorImages, recipe: FactorRecipe = FACTOR_RECIPE) -> FactorJudge:
     """Train a judge; arguments as in :func:`find_factor_judge`."""
     network = _untrained(images, recipe)
-    optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.learning_rate, total_steps=recipe.steps)
-    for factors in _draws(images, recipe):
-        logits = network(images.render(factors))
-        losses = [functional.cross_entropy(part, factors[:, k]) for k, part in enumerate(logits)]
-        optimiser.zero_grad()
-        torch.stack(losses).mean().backward()
-        optimiser.step()
-        rate.step()
-    return FactorJudge(network.requires_grad_(False).eval(), _key(images, recipe))
+    losses = (_loss(network(images.render(factors)), factors) for factors in _draws(images, recipe))
+    teach(network, losses, steps=recipe.steps, learning_rate=recipe.learning_rate)
+    return FactorJudge(network, _key(images, recipe))
+
+
+def _loss(logits: Sequence[Tensor], factors: Tensor) -> Tensor:
+    """Return the mean of the cross-entropies of all factors."""
+    return torch.stack(
+        [functional.cross_entropy(part, factors[:, k]) for k, part in enumerate(logits)]
+    ).mean()
 
 
 def _draws(images: FactorImages, recipe: FactorRecipe) -> Iterator[Tensor]:
