@@ -2,6 +2,7 @@ import math
 import os
 import signal
 from collections.abc import Mapping
+from types import FrameType
 
 import pytest
 import torch
@@ -254,6 +255,42 @@ def test_a_signal_finishes_the_step_and_stops(toy_run: MakeRun, number: signal.S
     assert (state.step, state.stop) == (4, "interrupted")
     assert watched.finished == 1
     assert signal.getsignal(number) is before
+
+
+def test_signals_that_ask_twice_do_not_kill(toy_run: MakeRun) -> None:
+    class Kill(Recorder):
+        def __call__(self, state: TrainState, info: Mapping[str, Tensor]) -> None:
+            super().__call__(state, info)
+            if state.step == 4:
+                os.kill(os.getpid(), signal.SIGINT)
+                for _ in range(2):
+                    os.kill(os.getpid(), signal.SIGTERM)
+
+    def fail(number: int, frame: FrameType | None) -> None:
+        pytest.fail("the second signal would have ended the process")
+
+    before = signal.signal(signal.SIGTERM, fail)
+    watched = Kill()
+    try:
+        state = toy_run().train(StopOnSignal(), watched)
+        assert signal.getsignal(signal.SIGTERM) is fail
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert (state.step, state.stop, watched.finished) == (4, "interrupted", 1)
+
+
+def test_a_second_ctrl_c_ends_at_once(toy_run: MakeRun) -> None:
+    class Kill(Recorder):
+        def __call__(self, state: TrainState, info: Mapping[str, Tensor]) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            toy_run().train(StopOnSignal(), Kill())
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_time_limit_stops_after_the_step_in_hand(toy_run: MakeRun) -> None:

@@ -4,7 +4,8 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,13 +126,12 @@ def run_jobs(jobs: Sequence[Job], *, at_once: int, threads: int, launch: Launch 
     left = [job for job in jobs if not job.done()]
     if len(left) < len(jobs):
         tell(f"{len(jobs) - len(left)} of {len(jobs)} runs are done already")
-    running: dict[str, Running] = {}
+    hand = _Hand()
 
     def work(job: Job) -> int:
-        process = running[job.name] = job.start(threads, launch)
-        code = process.wait()
-        del running[job.name]
-        return code
+        run = job.start(threads, launch)
+        with hand.holding(run):
+            return run.wait()
 
     with ThreadPoolExecutor(at_once) as pool:
         futures = {pool.submit(work, job): job for job in left}
@@ -141,19 +141,48 @@ def run_jobs(jobs: Sequence[Job], *, at_once: int, threads: int, launch: Launch 
                     f"[{count}/{len(left)}] {futures[future].name}: {_verdict(futures[future], future.result())}"
                 )
         except BaseException:
-            _stop(futures, running)
+            _stop(futures, hand)
             raise
 
 
-def _stop(futures: dict["Future[int]", Job], running: dict[str, Running]) -> None:
+class _Hand:
+    """The runs in hand; one that is still being started when they are asked to end is asked once it is there."""
+
+    def __init__(self) -> None:
+        self._lock, self._runs, self._ending = threading.Lock(), list[Running](), False
+
+    @contextlib.contextmanager
+    def holding(self, run: Running) -> Iterator[None]:
+        with self._lock:
+            self._runs.append(run)
+            late = self._ending
+        if late:
+            _terminate(run)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._runs.remove(run)
+
+    def terminate(self) -> None:
+        with self._lock:
+            self._ending, runs = True, list(self._runs)
+        for run in runs:
+            _terminate(run)
+
+
+def _terminate(run: Running) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        run.terminate()
+
+
+def _stop(futures: dict["Future[int]", Job], hand: _Hand) -> None:
     """Start nothing more, and ask what is running to write a checkpoint and end."""
     for future in futures:
         future.cancel()
-    for process in list(running.values()):
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
+    hand.terminate()
     for future in futures:
-        with contextlib.suppress(CancelledError):
+        with contextlib.suppress(CancelledError, InfotError):  # what came first is what is told
             future.result()
 
 

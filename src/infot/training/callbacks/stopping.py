@@ -37,7 +37,11 @@ class TimeLimit(Callback):
 
 
 class StopOnSignal(Callback):
-    """Finish the step and stop on SIGINT (Ctrl-C) or SIGTERM; a second signal ends the process at once."""
+    """Finish the step and stop on SIGINT (Ctrl-C) or SIGTERM; a SIGINT after that ends the process at once.
+
+    SIGTERM may come again without harm: Slurm sends it more than once, and one Ctrl-C in a terminal brings SIGINT, and
+    SIGTERM from the process that started this one.
+    """
 
     def __init__(self) -> None:
         self._before: dict[int, Any] = {}
@@ -48,7 +52,8 @@ class StopOnSignal(Callback):
 
         def ask(number: int, frame: FrameType | None) -> None:
             state.stop = "interrupted"
-            self._restore()
+            if signal.SIGINT in self._before:
+                signal.signal(signal.SIGINT, self._before.pop(signal.SIGINT))
 
         for number in (signal.SIGINT, signal.SIGTERM):
             self._before[number] = signal.signal(number, ask)
