@@ -153,7 +153,7 @@ def _convolutional(config: RunConfig) -> RunConfig:
     return replace(
         config,
         model=replace(config.model, generator="posed", code_deformations=(), code_tints=0),
-        latent=replace(config.latent, noise=0),
+        latent=replace(config.latent, noise=0, noise_law="fixed"),
     )
 
 
