@@ -196,13 +196,12 @@ _COLOURED_FACTORS = replace(
 )
 
 # One shape that never turns, anywhere on the canvas. The mean image, where the template starts, is all but flat: at the
-# prices of sprites nothing is worth telling at first, and codes that are shut do not open again. The law of the noise
-# is learned, for the data leave most of it unused.
+# prices of sprites nothing is worth telling at first, and codes that are shut do not open again.
 _OBJECT = replace(
     _COLOURED_FACTORS,
     preset="xyobject",
     data=DataConfig(name="xyobject"),
-    latent=LatentConfig(categorical=(24,), uniform=3, noise_law="learned"),
+    latent=LatentConfig(categorical=(24,), uniform=3),
     model=replace(_COLOURED_FACTORS.model, code_deformations=("translation_x", "translation_y", "scale")),
     objective=replace(_COLOURED_FACTORS.objective, epsilon=(0.004, 0.002)),
 )
