@@ -260,7 +260,7 @@ class InformativeGAN(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerM
         callbacks: list[Callback] = []
         if self.verbose:
             unit = "images" if kind == "images" else "examples"
-            callbacks.append(Progress(steps=session.schedule.steps, every=training.log_every, unit=unit))
+            callbacks.append(Progress(steps=session.schedule.total, every=training.log_every, unit=unit))
         if training.max_minutes is not None:
             callbacks.append(TimeLimit(training.max_minutes))
         return callbacks
