@@ -15,7 +15,7 @@ from infot.config import (
 from infot.errors import ConfigError
 from infot.methods import AUTOENCODERS, HOLD_PLANS, IMAGE_GENERATORS, INFORMATIVE, sees_pyramid
 
-__all__ = ["PATH_DATA", "check_config", "check_config_with_data"]
+__all__ = ["PATH_DATA", "check_config", "check_config_with_data", "start_steps"]
 
 PATH_DATA = ("file", "mnist")  # data sets that read data.path
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
@@ -330,12 +330,17 @@ def _starts(config: RunConfig) -> Iterator[str]:
             f"training.starts: expected 1 with the method {config.objective.method}, got {training.starts}: starts are "
             f"chosen by what the code tells of data, which only {', '.join(INFORMATIVE)} raise"
         )
-    length = training.schedule_steps or training.steps
-    if round(training.starts_until * length) >= training.steps:
+    if start_steps(training) >= training.steps:
         yield (
-            f"training.starts_until: expected starts to end before the {training.steps} steps of training, got "
-            f"{training.starts_until} of a schedule of {length}"
+            f"training.starts_until: expected starts shorter than the {training.steps} steps of training, got "
+            f"{start_steps(training)} steps; use --training.starts 1"
         )
+
+
+def start_steps(training: TrainingConfig) -> int:
+    """Return how many steps each of several starts has."""
+    length = training.schedule_steps or training.steps
+    return max(1, round(training.starts_until * length))
 
 
 def _positive(value: float) -> bool:

@@ -9,7 +9,7 @@ from torch import Tensor
 from infot import ot
 from infot.assembly import build_dataset, build_latents, build_nets, build_objective
 from infot.config import RunConfig, TrainingConfig
-from infot.config_checks import check_config, check_config_with_data
+from infot.config_checks import check_config, check_config_with_data, start_steps
 from infot.data import Dataset, Points
 from infot.devices import find_device
 from infot.model import DataShape, TrainedModel
@@ -112,17 +112,16 @@ def _start(config: RunConfig, dataset: Dataset, objective: Objective, start: int
 
 
 def _schedule(training: TrainingConfig) -> Schedule:
-    length = training.schedule_steps or training.steps
     return Schedule(
         steps=training.steps,
-        length=length,
+        length=training.schedule_steps or training.steps,
         learning_rate=training.learning_rate,
         decay_from=training.decay_from,
         final_learning_rate=training.final_learning_rate,
         ema_decay=training.ema_decay,
         ema_from=training.ema_from,
         starts=training.starts,
-        start_steps=max(1, round(training.starts_until * length)) if training.starts > 1 else 0,
+        start_steps=start_steps(training) if training.starts > 1 else 0,
     )
 
 
