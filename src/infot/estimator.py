@@ -47,8 +47,8 @@ class InformativeGAN(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerM
         epsilon_code_ratio: Price of a nat of information through the code relative to that through the noise, the knob
             of informativeness: a number, or one at the start and one at the end of training.
         steps: Number of generator updates.
-        n_init: Number of starts, of which the one whose code tells most of the data goes on (methods that raise it); each
-            costs ``training.starts_until`` of a training, 0.3.
+        n_init: Number of starts; the one whose code tells most of the data, I(c;x) under the plan, goes on (structured
+            methods). Each further one costs ``training.starts_until`` of a training, 0.3.
         batch_size: Data points in a batch; left out, the preset's, or all data where they are fewer.
         learning_rate: Adam's learning rate at the start.
         cost: Ground cost between flattened data in the model's units, any :class:`infot.ot.Cost`; left out, the

@@ -72,8 +72,8 @@ _IMAGES = RunConfig(
     ),
 )
 
-# On 8 x 8 pixels codes part later, and a template that may draw over itself keeps two digits. From three starts in ten two
-# codes share a digit for good; what the codes tell of data shows it when deforming begins.
+# On 8 x 8 pixels codes part later, and a template that may draw over itself keeps two digits. In three starts of ten a
+# code keeps two digits for good; what codes tell of data shows it by the time that displacement begins.
 _SMALL_IMAGES = replace(
     _IMAGES,
     model=replace(_IMAGES.model, appearances=0),

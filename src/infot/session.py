@@ -90,7 +90,9 @@ def session_on(dataset: Dataset, config: RunConfig, cost: ot.Cost | None = None)
     check_config_with_data(config, shape=dataset.shape)
     objective = build_objective(config, dataset, cost)
     state = _start(config, dataset, objective, 0)
-    return Session(config, dataset, build_latents(config, dataset.shape), objective, state, _schedule(config.training))
+    return Session(
+        config, dataset, build_latents(config, dataset.shape), objective, state, _schedule(config.training)
+    )
 
 
 def _start(config: RunConfig, dataset: Dataset, objective: Objective, start: int) -> TrainState:

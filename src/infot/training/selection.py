@@ -20,9 +20,8 @@ class Selection:
     """Train every start over the first share of the schedule, and go on with the one whose code tells most of the data.
 
     That is I(c;x) under the plan, the mean over the last updates of that share (:meth:`Schedule.counts_at`), where all
-    starts are under the same prices: two codes that share a class, and one that holds two, tell less. The loss tells the
-    same later. A start that diverges is noted and is out; the run ends with an error where none is left. With one start
-    nothing happens.
+    starts are under the same prices: codes that share a class tell less. The loss tells the same, but later. A start
+    that diverges is noted and is out; the run ends with an error where none is left. With one start nothing happens.
 
     Args:
         state: Where training stands; changed in place.
@@ -42,7 +41,9 @@ class Selection:
 
     def due(self) -> bool:
         """Return whether a start has ended and :meth:`advance` is to be called before the next update."""
-        return self.schedule.starts > 1 and self.state.starts.current != self.schedule.start_at(self.state.step)
+        return self.schedule.starts > 1 and self.state.starts.current != self.schedule.start_at(
+            self.state.step
+        )
 
     def advance(self) -> None:
         """Judge the start that has ended; then begin the next one, or go on with the best."""

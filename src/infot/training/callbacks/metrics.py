@@ -18,8 +18,8 @@ __all__ = ["MetricsLog", "truncate_metrics"]
 class MetricsLog(Callback):
     """Append one JSON object a line every ``every`` steps, at the first step and at the last.
 
-    Keys: ``step``, ``wall_seconds``, ``examples_per_second``, ``learning_rate``, with several starts ``start`` (the index
-    of the one in training), and what the objective logs.
+    Keys: ``step``, ``wall_seconds``, ``examples_per_second``, ``learning_rate``, with several starts ``start`` (the
+    index of the one in training), and what the objective logs.
 
     Args:
         path: The file.

@@ -94,7 +94,9 @@ class Progress(Callback):
         """Say how the starts ended that have ended since the last call, and which one goes on."""
         starts = state.starts
         for index in range(self._told, len(starts.outcomes)):
-            self.console.print(f"start {index + 1} of {self.starts}: {starts.outcomes[index]}", highlight=False)
+            self.console.print(
+                f"start {index + 1} of {self.starts}: {starts.outcomes[index]}", highlight=False
+            )
         if self._told < len(starts.outcomes) == self.starts and starts.best is not None:
             self.console.print(f"going on with start {starts.best + 1}", highlight=False)
         self._told = len(starts.outcomes)
