@@ -214,7 +214,7 @@ def test_n_init_is_the_number_of_starts():
     x, _ = groups()
     model = small(steps=10, n_init=3).fit(x)
     assert model.config_.training.starts == 3
-    assert model.model_.step == 10 + 2 * 3
+    assert model.model_.steps == 10 + 2 * 3
 
 
 def test_a_start_that_diverged_is_told(monkeypatch: pytest.MonkeyPatch):
