@@ -111,6 +111,9 @@ def test_the_custom_preset_needs_a_path() -> None:
         ("critic.pack", 2, r"critic\.pack: the method structured judges data one by one"),
         ("training.steps", 0, r"training\.steps: expected at least 1, got 0"),
         ("training.schedule_steps", 0, r"training\.schedule_steps: expected at least 1"),
+        ("training.starts", 0, r"training\.starts: expected at least 1, got 0"),
+        ("training.starts_until", 0.0, r"training\.starts_until: expected a share between 0 and 1, got 0"),
+        ("training.starts_until", 1.0, r"training\.starts_until: expected a share between 0 and 1, got 1"),
         ("training.batch_size", 1, r"training\.batch_size: expected at least 2"),
         (
             "training.learning_rate",
@@ -172,6 +175,20 @@ def test_a_batch_must_suit_the_method(method: str, changes: dict[str, int], mess
 def test_other_methods_know_no_primal_plan() -> None:
     with pytest.raises(ConfigError, match=r"objective\.plan: the method sinkhorn knows no primal plan"):
         check_config(changed("objective.method", "sinkhorn", "digits"))
+
+
+def test_starts_are_for_methods_whose_code_informs_and_leave_steps_for_the_best() -> None:
+    message = r"training\.starts: expected 1 with the method infogan, got 3: starts are chosen by what the code tells"
+    config = with_method(PRESETS["ring8"], "infogan")
+    with pytest.raises(ConfigError, match=message):
+        check_config(dataclasses.replace(config, training=dataclasses.replace(config.training, starts=3)))
+    config = PRESETS["digits"]
+    training = dataclasses.replace(config.training, steps=300)
+    check_config(dataclasses.replace(config, training=training))
+    training = dataclasses.replace(training, schedule_steps=1000)
+    message = r"starts_until: expected starts shorter than the 300 steps of training, got 300 steps; use"
+    with pytest.raises(ConfigError, match=message):
+        check_config(dataclasses.replace(config, training=training))
 
 
 @pytest.mark.parametrize("generator", ["deformable", "convolutional"])

@@ -18,7 +18,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import infot
 from infot import ot
 from infot.cli import main
-from infot.errors import CheckpointError, ConfigError, DataError, ProblemError
+from infot.errors import CheckpointError, ConfigError, DataError, DivergenceWarning, ProblemError
+from infot.session import Session
+from infot.training.starts import Outcome
 
 SMALL: dict[str, Any] = {
     "model": {"width": 16, "depth": 1},
@@ -206,6 +208,22 @@ def test_progress_is_shown_on_request(capsys):
     assert "step 4/4" in capsys.readouterr().err
     small(steps=4).fit(groups()[0])
     assert capsys.readouterr().err == ""
+
+
+def test_n_init_is_the_number_of_starts():
+    x, _ = groups()
+    model = small(steps=10, n_init=3).fit(x)
+    assert model.config_.training.starts == 3
+    assert model.model_.steps == 10 + 2 * 3
+
+
+def test_a_start_that_diverged_is_told(monkeypatch: pytest.MonkeyPatch):
+    def fit(self, callbacks=()):
+        self.state.starts.outcomes += [Outcome(1.0), Outcome(None, "step 7: loss is not finite")]
+
+    monkeypatch.setattr(Session, "fit", fit)
+    with pytest.warns(DivergenceWarning, match="start 2 of 3 diverged at step 7: loss is not finite"):
+        small(steps=10, n_init=3).fit(groups()[0])
 
 
 def test_named_parameters_and_fields_make_the_configuration():

@@ -29,6 +29,7 @@ def test_every_method_can_be_put_in_place_of_every_presets(method: str, preset: 
     code = () if method in CONTINUOUS else base.latent.categorical
     assert config.latent.categorical == code
     assert config.training.steps == base.training.steps
+    assert config.training.starts == (base.training.starts if method == base.objective.method else 1)
     assert (config.model.width, config.model.depth) == (base.model.width, base.model.depth)
     assert is_image_config(config) == is_image_config(base)
 

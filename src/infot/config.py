@@ -225,6 +225,11 @@ class TrainingConfig:
     """Number of generator updates."""
     schedule_steps: int | None = None
     """Length of all schedules in steps; unset: `steps`. `resume --steps` keeps it and goes on at the final values."""
+    starts: int = 1
+    """How often training starts, each time from other random numbers; the start whose code tells most of the data,
+    I(c;x) under the plan, goes on (structured methods). Costs `starts_until` of a training for each further start."""
+    starts_until: float = 0.3
+    """Share of the schedule to which each of several starts is trained; the last fifth of it decides."""
     batch_size: int = 256
     """Data points in a batch."""
     learning_rate: float = 1e-3

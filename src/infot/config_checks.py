@@ -15,7 +15,7 @@ from infot.config import (
 from infot.errors import ConfigError
 from infot.methods import AUTOENCODERS, HOLD_PLANS, IMAGE_GENERATORS, INFORMATIVE, sees_pyramid
 
-__all__ = ["PATH_DATA", "check_config", "check_config_with_data"]
+__all__ = ["PATH_DATA", "check_config", "check_config_with_data", "start_steps"]
 
 PATH_DATA = ("file", "mnist")  # data sets that read data.path
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
@@ -35,6 +35,7 @@ def check_config(config: RunConfig) -> None:
         *_objective(config.objective),
         *_critic(config),
         *_training(config.training),
+        *_starts(config),
     )
     if config.seed < 0:
         problems = (f"seed: expected 0 or more, got {config.seed}", *problems)
@@ -314,6 +315,32 @@ def _training(training: TrainingConfig) -> Iterator[str]:
         yield f"training.max_minutes: expected a positive number, got {training.max_minutes}"
     if not _DEVICE.fullmatch(training.device):
         yield f"training.device: expected auto, cpu, cuda, cuda:N or mps, got {training.device!r}"
+
+
+def _starts(config: RunConfig) -> Iterator[str]:
+    training = config.training
+    if training.starts < 1:
+        yield _at_least("training.starts", training.starts, 1)
+    if not 0 < training.starts_until < 1:
+        yield f"training.starts_until: expected a share between 0 and 1, got {training.starts_until}"
+    if training.starts <= 1:
+        return
+    if config.objective.method not in INFORMATIVE:
+        yield (
+            f"training.starts: expected 1 with the method {config.objective.method}, got {training.starts}: starts are "
+            f"chosen by what the code tells of data, which only {', '.join(INFORMATIVE)} raise"
+        )
+    if start_steps(training) >= training.steps:
+        yield (
+            f"training.starts_until: expected starts shorter than the {training.steps} steps of training, got "
+            f"{start_steps(training)} steps; use --training.starts 1"
+        )
+
+
+def start_steps(training: TrainingConfig) -> int:
+    """Return how many steps each of several starts has."""
+    length = training.schedule_steps or training.steps
+    return max(1, round(training.starts_until * length))
 
 
 def _positive(value: float) -> bool:

@@ -7,6 +7,7 @@ __all__ = [
     "ConvergenceError",
     "ConvergenceWarning",
     "DataError",
+    "DivergenceWarning",
     "InfotError",
     "NumericalError",
     "ProblemError",
@@ -62,6 +63,10 @@ class ConvergenceError(NumericalError):
 
 class ConvergenceWarning(UserWarning):
     """A solve that missed its tolerance; the message tells the reached error, the reason and the remedy."""
+
+
+class DivergenceWarning(UserWarning):
+    """One of several starts that left the finite numbers, while another went on; the message tells which and where."""
 
 
 class CacheWarning(UserWarning):

@@ -87,7 +87,11 @@ def with_method(config: RunConfig, method: str) -> RunConfig:
         raise ConfigError(f"objective.method: there is no {method!r}; known: {', '.join(METHODS)}")
     if method == config.objective.method:
         return config
-    config = replace(config, objective=replace(config.objective, method=method))
+    config = replace(
+        config,
+        objective=replace(config.objective, method=method),
+        training=replace(config.training, starts=1),  # a choice among starts belongs to the preset's method
+    )
     return METHODS[method](config)
 
 

@@ -62,7 +62,7 @@ class TrainedModel:
         nets: The networks, in evaluation mode.
         coder: Reads codes off the plan, or None where the objective has none.
         data: Shape and scaling of the data.
-        steps: Number of steps trained.
+        steps: Number of steps trained, those of every start among them.
     """
 
     config: RunConfig

@@ -5,7 +5,7 @@ import hashlib
 import torch
 from torch import Tensor
 
-__all__ = ["Streams"]
+__all__ = ["Streams", "start_seed"]
 
 
 class Streams:
@@ -41,8 +41,26 @@ class Streams:
         """Return the state of every stream used so far, as byte tensors."""
         return {name: generator.get_state() for name, generator in sorted(self._generators.items())}
 
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Restore streams saved by :meth:`state_dict`; streams absent from ``state`` start afresh."""
+    def load_state_dict(self, state: dict[str, Tensor], *, seed: int | None = None) -> None:
+        """Restore streams saved by :meth:`state_dict`; streams absent from ``state`` start afresh.
+
+        Args:
+            state: The streams.
+            seed: Seed from which those derive that are absent; unchanged if omitted.
+        """
         self._generators = {}
+        self.seed = self.seed if seed is None else seed
         for name, value in state.items():
             self(name).set_state(value)
+
+
+def start_seed(seed: int, start: int) -> int:
+    """Return the seed of one of several starts of a run: the run's own for the first, then one from its named stream.
+
+    Example:
+        >>> start_seed(7, 0), start_seed(7, 1) == start_seed(7, 1), start_seed(7, 1) == start_seed(8, 1)
+        (7, True, False)
+    """
+    if start == 0:
+        return seed
+    return int(torch.randint(2**62, (), generator=Streams(seed)(f"start {start}")))

@@ -8,15 +8,15 @@ from torch import Tensor
 
 from infot import ot
 from infot.assembly import build_dataset, build_latents, build_nets, build_objective
-from infot.config import RunConfig
-from infot.config_checks import check_config, check_config_with_data
+from infot.config import RunConfig, TrainingConfig
+from infot.config_checks import check_config, check_config_with_data, start_steps
 from infot.data import Dataset, Points
 from infot.devices import find_device
 from infot.model import DataShape, TrainedModel
 from infot.models.latents import LatentSpace
 from infot.models.priors import learned_latents
 from infot.objectives.base import Objective
-from infot.random import Streams
+from infot.random import Streams, start_seed
 from infot.training import Callback, Schedule, TrainState, fit
 
 __all__ = ["Session", "build_session", "session_on", "trained_model"]
@@ -38,7 +38,7 @@ class Session:
     @property
     def finished(self) -> bool:
         """Whether every step has been done."""
-        return self.state.step >= self.schedule.steps
+        return self.state.step >= self.schedule.total
 
     def training_points(self) -> Points:
         """Return the training data, on the device where it fits; batches of other data are moved one by one."""
@@ -54,7 +54,14 @@ class Session:
 
     def fit(self, callbacks: Sequence[Callback] = ()) -> None:
         """Train to the last step, or until a callback asks to stop; see :func:`infot.training.fit`."""
-        fit(self.state, self.objective, self.training_points(), schedule=self.schedule, callbacks=callbacks)
+        fit(
+            self.state,
+            self.objective,
+            self.training_points(),
+            schedule=self.schedule,
+            begin=lambda start: _start(self.config, self.dataset, self.objective, start),
+            callbacks=callbacks,
+        )
 
 
 def build_session(config: RunConfig) -> Session:
@@ -80,24 +87,34 @@ def session_on(dataset: Dataset, config: RunConfig, cost: ot.Cost | None = None)
         ConfigError: If the configuration cannot be run, or not with this data.
     """
     check_config(config)
-    device = find_device(config.training.device)
     check_config_with_data(config, shape=dataset.shape)
+    objective = build_objective(config, dataset, cost)
+    state = _start(config, dataset, objective, 0)
+    return Session(
+        config, dataset, build_latents(config, dataset.shape), objective, state, _schedule(config.training)
+    )
+
+
+def _start(config: RunConfig, dataset: Dataset, objective: Objective, start: int) -> TrainState:
+    """Return a start of the run as it is before its first step: initial weights, and random streams of its own."""
+    seed = start_seed(config.seed, start)
     with torch.random.fork_rng(
         devices=[]
     ):  # initial weights come from torch's own generator: seed it, and put it back
-        torch.manual_seed(config.seed)
-        nets = build_nets(config, dataset.shape, dataset.training_sample()).to(device)
-    objective = build_objective(config, dataset, cost)
-    training = config.training
-    state = TrainState.create(
-        nets,
+        torch.manual_seed(seed)
+        nets = build_nets(config, dataset.shape, dataset.training_sample())
+    return TrainState.create(
+        nets.to(find_device(config.training.device)),
         objective,
         n_data=len(dataset.train),
-        batch_size=training.batch_size,
-        seed=config.seed,
-        betas=training.adam_betas,
+        batch_size=config.training.batch_size,
+        seed=seed,
+        betas=config.training.adam_betas,
     )
-    schedule = Schedule(
+
+
+def _schedule(training: TrainingConfig) -> Schedule:
+    return Schedule(
         steps=training.steps,
         length=training.schedule_steps or training.steps,
         learning_rate=training.learning_rate,
@@ -105,13 +122,14 @@ def session_on(dataset: Dataset, config: RunConfig, cost: ot.Cost | None = None)
         final_learning_rate=training.final_learning_rate,
         ema_decay=training.ema_decay,
         ema_from=training.ema_from,
+        starts=training.starts,
+        start_steps=start_steps(training) if training.starts > 1 else 0,
     )
-    return Session(config, dataset, build_latents(config, dataset.shape), objective, state, schedule)
 
 
 def trained_model(session: Session) -> TrainedModel:
     """Return the averaged networks with the coder, solved on the training data with random streams of its own."""
-    nets = session.state.ema
+    nets = session.state.leading_average()
     coder = session.objective.coder(nets, session.coder_points(), Streams(session.config.seed))
     latents = learned_latents(session.latents, nets)
     return TrainedModel(

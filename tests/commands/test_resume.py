@@ -158,6 +158,23 @@ def test_players_take_up_their_turns_where_they_stopped(
     assert_equal_runs(tmp_path / "part", tmp_path / "whole", 7)
 
 
+def test_a_run_with_several_starts_goes_on_from_the_middle_of_any(
+    tmp_path: Path, infot: Invoke, points: Path
+) -> None:
+    settings = {"steps": 20, "starts": 3, "keep_checkpoints": 100}
+    whole, last = uninterrupted(tmp_path / "whole", points, **settings), 20 + 2 * 6
+    (whole / "config.yaml").write_text(dump_config(small_config(points, **settings)))
+    starts = json.loads((whole / "summary.json").read_text())["starts"]
+    told = [end["information"] for end in starts["ended"]]
+    assert (starts["of"], len(told), starts["best"]) == (3, 3, told.index(max(told)))
+    for step in (9, 12, 21):  # within the second start, at its end, after the choice
+        run = tmp_path / f"from-{step}"
+        shutil.copytree(whole, run)
+        assert infot("resume", run, "--checkpoint", f"step-{step:08d}") == 0
+        assert_equal_runs(run, whole, last)
+        assert json.loads((run / "summary.json").read_text())["starts"] == starts
+
+
 def test_resuming_a_finished_run_says_so_and_fewer_steps_are_refused(
     infot: Invoke, finished_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -45,7 +45,7 @@ def test_a_run_folder_holds_what_the_contract_says(finished_run: Path, points: P
 
 
 def test_an_image_run_has_sample_grids(finished_images: Path) -> None:
-    assert [file.name for file in (finished_images / "samples").iterdir()] == ["step-00000004.png"]
+    assert [file.name for file in (finished_images / "samples").iterdir()] == ["step-00000007.png"]
     card = (finished_images / "model" / "README.md").read_text()
     assert "| data | digits, shape 1 x 8 x 8 |" in card
     assert "| accuracy | " in card

@@ -107,6 +107,23 @@ def test_an_interrupted_run_says_how_to_go_on(ring_run: Path) -> None:
     assert f"infot resume {ring_run}" in content
 
 
+def test_a_run_with_several_starts_counts_their_steps_and_names_the_best(ring_run: Path) -> None:
+    config = (ring_run / "config.yaml").read_text()
+    config = config.replace("  steps: 3000\n", "  steps: 3000\n  starts: 3\n  starts_until: 0.3\n")
+    (ring_run / "config.yaml").write_text(config)
+    ended = [{"information": 2.0, "error": None}, {"information": None, "error": "step 7: …"}]
+    starts = {"of": 3, "best": 2, "ended": [*ended, {"information": 2.1, "error": None}]}
+    whole = json.loads((ring_run / "summary.json").read_text())
+    assert read_run(ring_run).starts is None
+    (ring_run / "summary.json").write_text(
+        json.dumps(whole | {"status": "interrupted", "steps": 1200, "starts": starts})
+    )
+    assert read_run(ring_run).starts == "3 of 3, 1 diverged"
+    content = page(ring_run)
+    assert "interrupted at step 1,200 of 4,800" in content
+    assert "<span>start</span> 3 of 3, 1 diverged" in content
+
+
 @pytest.mark.parametrize("name", ["summary.json", "evaluation.json"])
 def test_json_that_cannot_be_read(ring_run: Path, name: str) -> None:
     (ring_run / name).write_text('{"metrics": {')

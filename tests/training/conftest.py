@@ -1,15 +1,16 @@
 """A toy run that satisfies the contract of objectives and trains in milliseconds."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from infot.objectives.base import Batch, Coder, Objective
-from infot.random import Streams
+from infot.random import Streams, start_seed
 from infot.training import Callback, Schedule, TrainState, fit
+from infot.training.selection import Begin
 
 
 class ToyGenerator(nn.Module):
@@ -56,13 +57,11 @@ class ToyRun:
     objective: Objective
     data: Tensor
     schedule: Schedule
+    begin: Begin
 
     def train(self, *callbacks: Callback, steps: int | None = None) -> TrainState:
-        steps = self.schedule.steps if steps is None else steps
-        schedule = Schedule(
-            steps=steps, length=self.schedule.length, learning_rate=0.01, ema_decay=0.9, ema_from=0.3
-        )
-        fit(self.state, self.objective, self.data, schedule=schedule, callbacks=callbacks)
+        schedule = self.schedule if steps is None else replace(self.schedule, steps=steps)
+        fit(self.state, self.objective, self.data, schedule=schedule, begin=self.begin, callbacks=callbacks)
         return self.state
 
 
@@ -74,14 +73,34 @@ CheckEqual = Callable[[TrainState, TrainState], None]
 def toy_run() -> MakeRun:
     """Return a factory of runs that are equal before their first step."""
 
-    def make(*, objective: Objective | None = None, steps: int = 20, seed: int = 0) -> ToyRun:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            nets = nn.ModuleDict({"generator": ToyGenerator(), "critic": nn.Linear(2, 1)})
+    def make(
+        *,
+        objective: Objective | None = None,
+        steps: int = 20,
+        seed: int = 0,
+        starts: int = 1,
+        start_steps: int = 0,
+    ) -> ToyRun:
         objective = objective or ToyObjective()
         data = torch.randn(30, 2, generator=torch.Generator().manual_seed(7)) + 1
-        state = TrainState.create(nets, objective, n_data=30, batch_size=8, seed=seed)
-        return ToyRun(state, objective, data, Schedule(steps=steps, length=steps, learning_rate=0.01))
+
+        def begin(start: int) -> TrainState:
+            own = start_seed(seed, start)
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(own)
+                nets = nn.ModuleDict({"generator": ToyGenerator(), "critic": nn.Linear(2, 1)})
+            return TrainState.create(nets, objective, n_data=30, batch_size=8, seed=own)
+
+        schedule = Schedule(
+            steps=steps,
+            length=steps,
+            learning_rate=0.01,
+            ema_decay=0.9,
+            ema_from=0.3,
+            starts=starts,
+            start_steps=start_steps,
+        )
+        return ToyRun(begin(0), objective, data, schedule, begin)
 
     return make
 

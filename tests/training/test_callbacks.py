@@ -66,6 +66,32 @@ def test_progress_is_plain_lines_without_a_terminal(toy_run: MakeRun) -> None:
     assert last.startswith("step 20/20")
 
 
+def test_progress_names_the_start_in_training_and_tells_how_each_ended(toy_run: MakeRun) -> None:
+    text = io.StringIO()
+    run = toy_run(starts=2, start_steps=5)
+    state = run.train(Progress(steps=25, every=4, console=Console(file=text, width=200), starts=2))
+    lines = text.getvalue().splitlines()
+    assert lines[0].startswith("step 4/25  ") and "left  start 1 of 2  " in lines[0]
+    first, second = state.starts.outcomes
+    assert lines[1] == f"start 1 of 2: {first}"
+    assert lines[2].startswith("step 6/25  ") and "left  start 2 of 2  " in lines[2]
+    best = 1 + (state.starts.best or 0)
+    assert lines[lines.index(f"start 2 of 2: {second}") + 1] == f"going on with start {best}"
+    assert "start" not in lines[-1]
+    assert lines[-1].startswith("step 25/25")
+
+
+def test_the_log_names_the_start_of_each_step_and_counts_all_steps(toy_run: MakeRun, tmp_path: Path) -> None:
+    run = toy_run(starts=2, start_steps=5)
+    path = tmp_path / "metrics.jsonl"
+    state = run.train(MetricsLog(path, every=1, schedule=run.schedule))
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["step"] for line in lines] == list(range(1, 26))
+    assert [line["start"] for line in lines] == [0] * 5 + [1] * 5 + [state.starts.best] * 15
+    shares = [line["epsilon"] for line in lines]  # the toy logs the progress it was given
+    assert shares == pytest.approx([*([k / 20 for k in range(5)] * 2), *(k / 20 for k in range(5, 20))])
+
+
 def test_progress_is_a_bar_in_a_terminal(toy_run: MakeRun) -> None:
     text = io.StringIO()
     console = Console(file=text, width=200, force_terminal=True)

@@ -42,10 +42,9 @@ def _resume(folder: RunFolder, arguments: ResumeArguments) -> int:
     checkpoints = CheckpointFolder(folder.checkpoints, keep=config.training.keep_checkpoints)
     if arguments.checkpoint or checkpoints.latest():
         checkpoints.load(state, arguments.checkpoint)
-    if arguments.steps is not None and arguments.steps < state.step:
-        raise ConfigError(
-            f"--steps: expected at least the {state.step} steps done already, got {arguments.steps}"
-        )
+    done = session.schedule.position_at(state.step)
+    if arguments.steps is not None and arguments.steps < done:
+        raise ConfigError(f"--steps: expected at least the {done} steps done already, got {arguments.steps}")
     if session.finished and folder.read_summary().get("metrics") and folder.model.is_dir():
         say(
             f"{folder.path} is finished at step {state.step}; train on with: infot resume {folder.path} --steps N"
@@ -55,5 +54,5 @@ def _resume(folder: RunFolder, arguments: ResumeArguments) -> int:
     truncate_metrics(folder.metrics, state.step)
     if arguments.steps is not None:
         write_text(folder.config, dump_config(config))
-    tell(f"going on from step {state.step} of {session.schedule.steps}")
+    tell(f"going on from step {state.step} of {session.schedule.total}")
     return train_and_conclude(session, folder)

@@ -1,6 +1,7 @@
 """A run in its folder: trained with a log and checkpoints, and concluded."""
 
 import dataclasses
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
@@ -94,6 +95,13 @@ def _summary(session: Session, status: str) -> dict[str, Any]:
         "status": status,
         "metrics": {},
     }
+    if session.config.training.starts > 1:
+        starts = session.state.starts
+        facts["starts"] = {
+            "of": session.config.training.starts,
+            "best": starts.best,
+            "ended": [asdict(outcome) for outcome in starts.outcomes],
+        }
     if session.state.stop == "max_minutes":
         facts["stopped_by"] = "max_minutes"
     return facts
@@ -103,7 +111,12 @@ def _callbacks(session: Session, folder: RunFolder, checkpoints: CheckpointFolde
     training, schedule, images = session.config.training, session.schedule, session.dataset.kind == "images"
     callbacks: list[Callback] = [
         StopOnSignal(),
-        Progress(steps=schedule.steps, every=training.log_every, unit="images" if images else "examples"),
+        Progress(
+            steps=schedule.total,
+            every=training.log_every,
+            unit="images" if images else "examples",
+            starts=schedule.starts,
+        ),
         MetricsLog(folder.metrics, every=training.log_every, schedule=schedule),
     ]
     if images:
@@ -113,7 +126,7 @@ def _callbacks(session: Session, folder: RunFolder, checkpoints: CheckpointFolde
                 every=training.sample_every,
                 latents=session.latents,
                 seed=session.config.seed,
-                steps=schedule.steps,
+                steps=schedule.total,
             )
         )
     if training.max_minutes is not None:

@@ -50,12 +50,12 @@ def train_and_conclude(session: Session, folder: RunFolder) -> int:
     state = session.state
     if state.stop == "interrupted":
         tell(
-            f"interrupted at step {state.step} of {session.schedule.steps}; go on with: infot resume {folder.path}"
+            f"interrupted at step {state.step} of {session.schedule.total}; go on with: infot resume {folder.path}"
         )
         return INTERRUPTED
     if state.stop == "max_minutes" and not session.finished:
         tell(
-            f"time is up at step {state.step} of {session.schedule.steps}; go on with: infot resume {folder.path}"
+            f"time is up at step {state.step} of {session.schedule.total}; go on with: infot resume {folder.path}"
         )
     metrics = conclude(session, folder)
     say(f"{session.config.preset}, seed {session.config.seed}: {state.step} steps in {state.elapsed():.1f} s")
@@ -81,7 +81,7 @@ def _hint(session: Session) -> str | None:
 
 def _try_one_step(session: Session) -> None:
     start = time.monotonic()
-    replace(session, schedule=replace(session.schedule, steps=1)).fit()
-    minutes = (time.monotonic() - start) * session.schedule.steps / 60
+    replace(session, schedule=replace(session.schedule, steps=1, starts=1)).fit()
+    minutes = (time.monotonic() - start) * session.schedule.total / 60
     say(f"{_describe(session)}; configuration and data are fine, one step was done, nothing was written")
-    say(f"{session.schedule.steps} steps like the first would take about {minutes:.1f} minutes")
+    say(f"{session.schedule.total} steps like the first would take about {minutes:.1f} minutes")

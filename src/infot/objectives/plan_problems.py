@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from infot import ot
+from infot.models.latents import Latent
 from infot.models.priors import learned_latents
 from infot.objectives.base import Batch
 from infot.objectives.ground import PIXELS, Ground
@@ -115,20 +116,28 @@ class PlanProblems:
             return self._to_data(nets, self.grid_of(nets).draw(streams("latent")), batch)
 
     def of_turn(self, nets: nn.ModuleDict, batch: Batch, streams: Streams) -> TurnProblems:
-        """Return a latent batch before the batch's data and before as many samples of the generator."""
-        rng = streams("latent")
-        grid = self.grid_of(nets)
+        """Return a latent batch before the batch's data and before as many samples, drawn one by one as data are.
+
+        For plans that are solved on the batch: chance has both hold a mode now more, now less often.
+        """
+        rng, grid = streams("latent"), self.grid_of(nets)
         latents = grid.draw(rng)
         own = grid.latents.sample(len(batch.data), rng)
-        to_data = self._to_data(nets, latents, batch)
-        with torch.no_grad():
-            others = nets["generator"](*(part.to(batch.data.device) for part in own))
-        share = self.settings.self_structure(batch.progress)
-        structured = to_data.prices.structured(latents).with_share(share)
-        eye = self.ground.eye(nets, batch.progress)
-        cost = self.ground.cost(eye(to_data.generated), eye(others).detach())
-        problem = self._problem(latents, cost, structured, to_data.prices.relaxation)
-        return TurnProblems(to_data, replace(to_data, targets=others, problem=problem), share)
+        return self._turn(nets, batch, latents, own)
+
+    def of_even_turn(self, nets: nn.ModuleDict, batch: Batch, streams: Streams) -> TurnProblems:
+        """Return a latent batch before the batch's data and before samples that hold each code as often as the prior.
+
+        For plans told by a potential of all data, which do not follow what a batch holds by chance: no more may those
+        to the own samples, or samples are pushed from modes that nothing pulls them to. Codes that cannot be listed
+        are drawn as by :meth:`of_turn`.
+        """
+        grid = self.grid_of(nets)
+        if grid.latents.n_codes is None:
+            return self.of_turn(nets, batch, streams)
+        rng = streams("latent")
+        latents, own = grid.draw(rng), grid.draw(rng)
+        return self._turn(nets, batch, latents, own.latent, own.row_weights(own.code_weights))
 
     @torch.no_grad()
     def bank(self, nets: nn.ModuleDict, data: Tensor, streams: Streams) -> Bank:
@@ -138,6 +147,28 @@ class PlanProblems:
         chosen = data[torch.randperm(len(data), generator=rng)[:CODER_DATA].to(data.device)]
         prices, eye = self.settings.prices(1.0, self.grid).of_joint_code(), self.ground.eye(nets, 1.0)
         return Bank(self._before(nets, latents, chosen, prices, eye), eye, self.ground.cost)
+
+    def _turn(
+        self,
+        nets: nn.ModuleDict,
+        batch: Batch,
+        latents: LatentBatch,
+        own: Latent,
+        weights: Tensor | None = None,
+    ) -> TurnProblems:
+        """Return the problems of a turn; ``weights`` are those of own samples that hold codes as the prior does."""
+        to_data = self._to_data(nets, latents, batch)
+        with torch.no_grad():
+            others = nets["generator"](*(part.to(batch.data.device) for part in own))
+        share = self.settings.self_structure(batch.progress)
+        structured = to_data.prices.structured(latents).with_share(share)
+        eye = self.ground.eye(nets, batch.progress)
+        cost = self.ground.cost(eye(to_data.generated), eye(others).detach())
+        if weights is None:
+            problem = self._problem(latents, cost, structured, to_data.prices.relaxation)
+        else:
+            problem = replace(self._problem(latents, cost, structured, None), b=weights.to(cost))
+        return TurnProblems(to_data, replace(to_data, targets=others, problem=problem), share)
 
     def _to_data(self, nets: nn.ModuleDict, latents: LatentBatch, batch: Batch) -> Side:
         prices, eye = self.settings.prices(batch.progress, self.grid), self.ground.eye(nets, batch.progress)

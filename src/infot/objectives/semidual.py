@@ -57,7 +57,7 @@ class SemidualPlan(Objective):
             side = self.problems.of_data(nets, batch, streams)
             loss = -ot.semidual_value(side.problem, potential_of(nets, side))
             return loss, {"potential_loss": loss.detach()}
-        turn = self.problems.of_turn(nets, batch, streams)
+        turn = self.problems.of_even_turn(nets, batch, streams)
         tolerance = self.problems.settings.tolerance
         to_data = ot.plan_of_potential(
             turn.to_data.problem, potential_of(nets, turn.to_data), tolerance=tolerance

@@ -91,7 +91,7 @@ OVERLAYS: tuple[tuple[str, Chart], ...] = (
 )
 """Charts of several runs: one quantity each, a line a run."""
 
-NOT_DRAWN = frozenset({"wall_seconds", "ema", "seed"})
+NOT_DRAWN = frozenset({"wall_seconds", "ema", "seed", "start"})
 
 
 def run_curves(run: Run) -> tuple[list[Markup], list[Markup]]:

@@ -100,9 +100,26 @@ class Run:
 
     @property
     def planned_steps(self) -> int | None:
-        """Steps that the configuration asks for."""
-        value = _number(_lookup(self.config, "training", "steps"))
-        return None if value is None else int(value)
+        """Steps that the configuration asks for, those of every start among them."""
+        steps, length, starts, until = (
+            _number(_lookup(self.config, "training", name))
+            for name in ("steps", "schedule_steps", "starts", "starts_until")
+        )
+        if steps is None:
+            return None
+        further = (starts or 1) - 1
+        return int(steps + further * round((until or 0) * (length or steps)))
+
+    @property
+    def starts(self) -> str | None:
+        """Which of several starts went on, and how many diverged; None where there was one start or no choice yet."""
+        facts = self.summary.get("starts")
+        if not isinstance(facts, dict) or not isinstance(facts.get("best"), int):
+            return None
+        ended = facts.get("ended", [])
+        diverged = sum(1 for end in ended if isinstance(end, dict) and end.get("information") is None)
+        told = f"{facts['best'] + 1} of {facts.get('of')}"
+        return f"{told}, {diverged} diverged" if diverged else told
 
     @property
     def wall_seconds(self) -> float | None:

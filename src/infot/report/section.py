@@ -53,6 +53,8 @@ def run_facts(run: Run) -> Markup:
     facts = [("data", run.data_name), ("method", run.method), ("seed", run.seed)]
     if run.last_step is not None:
         facts.append(("steps", f"{run.last_step:,}"))
+    if run.starts is not None:
+        facts.append(("start", run.starts))
     if run.wall_seconds is not None:
         facts.append(("time", duration(run.wall_seconds)))
     if "device" in run.summary:

@@ -1,21 +1,26 @@
 """Checkpoints: the whole state of a run as tensors, numbers and text, written whole or not at all."""
 
 import re
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from infot.atomic import disk_errors, write_text
-from infot.errors import CheckpointError, DataError
+from infot.errors import CheckpointError
+from infot.training.snapshot import Snapshot
+from infot.training.starts import Outcome, Starts
 from infot.training.state import TrainState
-from infot.training.tensorfile import StoredTensors, load_weights, read_tensors, write_tensors
+from infot.training.tensorfile import StoredTensors, read_tensors, write_tensors
 
 __all__ = ["CheckpointFolder"]
 
 FORMAT = "infot-checkpoint"
 VERSION = 1
 _NAME = re.compile(r"step-(\d{8,})")
+_KEPT, _TOTAL = "kept/", "starts/total"  # the best start so far; the information so far of the one in hand
 
 
 class CheckpointFolder:
@@ -63,16 +68,8 @@ class CheckpointFolder:
         Raises:
             RunFolderError: If the disk refuses; the earlier checkpoints are untouched and the last good one is named.
         """
-        tensors, sampler = _tensors_of(state)
         name = f"step-{state.step:08d}"
-        facts = {
-            "format": FORMAT,
-            "version": VERSION,
-            "step": state.step,
-            "wall_seconds": state.elapsed(),
-            "torch": torch.__version__,
-            "sampler": sampler,
-        }
+        tensors, facts = _tensors_of(state), {"format": FORMAT, "version": VERSION, **_facts_of(state)}
         last = self.latest()
         advice = f"; then go on with infot resume from {last}" if last else ""
         write_tensors(self.file(name), tensors, facts, notes=self._notes(name), advice=advice)
@@ -150,42 +147,48 @@ def _step_of(name: str) -> int:
     return int(match[1]) if match else -1
 
 
-def _tensors_of(state: TrainState) -> tuple[dict[str, Tensor], dict[str, int]]:
-    tensors = {f"nets/{name}": value for name, value in state.nets.state_dict().items()}
-    tensors |= {f"ema/{name}": value for name, value in state.ema.state_dict().items()}
-    for player, optimiser in state.optimisers.items():
-        for index, moments in optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser/{player}/{index}/{key}": value for key, value in moments.items()}
-    tensors |= {f"streams/{name}": value for name, value in state.streams.state_dict().items()}
-    sampler = state.sampler.state_dict()
-    tensors |= {f"sampler/{key}": value for key, value in sampler.items() if isinstance(value, Tensor)}
-    return tensors, {key: int(value) for key, value in sampler.items() if not isinstance(value, Tensor)}
+def _facts_of(state: TrainState) -> dict[str, Any]:
+    """Return the numbers and text of a state; those of starts only where there are several."""
+    facts: dict[str, Any] = {
+        "step": state.step,
+        "wall_seconds": state.elapsed(),
+        "torch": torch.__version__,
+    }
+    here, starts = state.snapshot(), state.starts
+    facts |= {"sampler": here.sampler, "seed": here.seed}
+    if starts.current or starts.outcomes:
+        facts["starts"] = {
+            "current": starts.current,
+            "outcomes": [asdict(outcome) for outcome in starts.outcomes],
+        }
+    if starts.kept is not None:
+        facts["kept"] = {"sampler": starts.kept.sampler, "seed": starts.kept.seed}
+    return facts
+
+
+def _tensors_of(state: TrainState) -> dict[str, Tensor]:
+    tensors, starts = dict(state.snapshot().tensors), state.starts
+    if starts.kept is not None:
+        tensors |= {f"{_KEPT}{name}": value for name, value in starts.kept.tensors.items()}
+    if starts.total is not None:
+        tensors[_TOTAL] = starts.total
+    return tensors
 
 
 def _restore(state: TrainState, stored: StoredTensors) -> None:
-    groups: dict[str, dict[str, Tensor]] = {
-        name: {} for name in ("nets", "ema", "optimiser", "streams", "sampler")
-    }
-    for key, value in stored.tensors.items():
-        kind, _, name = key.partition("/")
-        groups.setdefault(kind, {})[name] = value
-    load_weights(state.nets, groups["nets"])
-    load_weights(state.ema, groups["ema"])
-    for player, optimiser in state.optimisers.items():
-        _load_moments(optimiser, player, groups["optimiser"])
+    tensors, facts = dict(stored.tensors), stored.facts
+    total = tensors.pop(_TOTAL, None)
+    kept = {name.removeprefix(_KEPT): tensors.pop(name) for name in [*tensors] if name.startswith(_KEPT)}
     try:
-        state.streams.load_state_dict(groups["streams"])
-        state.sampler.load_state_dict({**groups["sampler"], **stored.facts["sampler"]})
-        state.step = int(stored.facts["step"])
-        state.wall_seconds = float(stored.facts["wall_seconds"])
-    except (KeyError, TypeError, RuntimeError, DataError) as error:
+        state.restore(Snapshot(tensors, facts["sampler"], int(facts.get("seed", state.streams.seed))))
+        state.step = int(facts["step"])
+        state.wall_seconds = float(facts["wall_seconds"])
+        starts = facts.get("starts", {"current": 0, "outcomes": []})
+        state.starts = Starts(
+            current=int(starts["current"]),
+            outcomes=[Outcome(**outcome) for outcome in starts["outcomes"]],
+            total=None if total is None else total.to(state.device),
+            kept=Snapshot(kept, facts["kept"]["sampler"], int(facts["kept"]["seed"])) if kept else None,
+        )
+    except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"the checkpoint does not fit this run: {error}") from error
-
-
-def _load_moments(optimiser: torch.optim.Optimizer, player: str, tensors: dict[str, Tensor]) -> None:
-    moments: dict[int, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        owner, index, name = key.rsplit("/", 2)
-        if owner == player:
-            moments.setdefault(int(index), {})[name] = value
-    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})

@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from infot.data.loaders import BatchSampler
+from infot.errors import CheckpointError, DataError
 from infot.objectives.base import Objective
 from infot.random import Streams
+from infot.training.snapshot import Snapshot
+from infot.training.starts import Starts
+from infot.training.tensorfile import load_weights
 
 __all__ = ["TrainState", "average_weights"]
 
@@ -26,9 +30,10 @@ class TrainState:
         ema: The average of ``nets``, in evaluation mode.
         streams: The named random streams.
         sampler: Draws the batches.
-        step: Number of finished steps.
+        step: Number of finished steps, over all starts.
         wall_seconds: Seconds trained before the clock was last started; see :meth:`elapsed`.
         stop: Why to stop after the current step (``"interrupted"``, ``"max_minutes"``); None: go on.
+        starts: What is known of the starts of the run.
     """
 
     nets: nn.ModuleDict
@@ -39,6 +44,7 @@ class TrainState:
     step: int = 0
     wall_seconds: float = 0.0
     stop: str | None = None
+    starts: Starts = field(default_factory=Starts)
     _started: float | None = field(default=None, repr=False)
 
     @classmethod
@@ -82,6 +88,43 @@ class TrainState:
         """Device of the networks."""
         return next(self.nets.parameters()).device
 
+    def snapshot(self) -> Snapshot:
+        """Return where training stands; its tensors are those of the networks, until :meth:`Snapshot.copied`."""
+        tensors = {f"nets/{name}": value for name, value in self.nets.state_dict().items()}
+        tensors |= {f"ema/{name}": value for name, value in self.ema.state_dict().items()}
+        for player, optimiser in self.optimisers.items():
+            for index, moments in optimiser.state_dict()["state"].items():
+                tensors |= {f"optimiser/{player}/{index}/{key}": value for key, value in moments.items()}
+        tensors |= {f"streams/{name}": value for name, value in self.streams.state_dict().items()}
+        sampler = self.sampler.state_dict()
+        tensors |= {f"sampler/{key}": value for key, value in sampler.items() if isinstance(value, Tensor)}
+        numbers = {key: int(value) for key, value in sampler.items() if not isinstance(value, Tensor)}
+        return Snapshot(tensors, numbers, self.streams.seed)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Bring networks, averages, optimisers, streams and sampler to where a snapshot was taken, bit for bit.
+
+        Raises:
+            CheckpointError: If it is one of another run.
+        """
+        load_weights(self.nets, snapshot.group("nets"))
+        load_weights(self.ema, snapshot.group("ema"))
+        for player, optimiser in self.optimisers.items():
+            _load_moments(optimiser, snapshot.group(f"optimiser/{player}"))
+        try:
+            self.streams.load_state_dict(snapshot.group("streams"), seed=snapshot.seed)
+            self.sampler.load_state_dict({**snapshot.group("sampler"), **snapshot.sampler})
+        except (KeyError, TypeError, RuntimeError, DataError) as error:
+            raise CheckpointError(f"the checkpoint does not fit this run: {error}") from error
+
+    def leading_average(self) -> nn.ModuleDict:
+        """Return the averages to make a model of: those of the best start where a run ended among its starts."""
+        if self.starts.kept is None:
+            return self.ema
+        ema = copy.deepcopy(self.ema)
+        load_weights(ema, self.starts.kept.group("ema"))
+        return ema
+
     def start_clock(self) -> None:
         """Begin to count training time."""
         self._started = time.monotonic()
@@ -119,3 +162,12 @@ def average_weights(average: nn.Module, module: nn.Module, decay: float) -> None
         get_ema_multi_avg_fn(decay)(list(means), list(values), 0)
     for mean, value in zip(average.buffers(), module.buffers(), strict=True):
         mean.copy_(value)
+
+
+def _load_moments(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    moments: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, name = key.split("/")
+        # An optimiser keeps the tensors it is given, and a snapshot must outlive the steps that follow.
+        moments.setdefault(int(index), {})[name] = value.clone()
+    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})

@@ -18,7 +18,8 @@ __all__ = ["MetricsLog", "truncate_metrics"]
 class MetricsLog(Callback):
     """Append one JSON object a line every ``every`` steps, at the first step and at the last.
 
-    Keys: ``step``, ``wall_seconds``, ``examples_per_second``, ``learning_rate`` and what the objective logs.
+    Keys: ``step``, ``wall_seconds``, ``examples_per_second``, ``learning_rate``, with several starts ``start`` (the
+    index of the one in training), and what the objective logs.
 
     Args:
         path: The file.
@@ -39,7 +40,7 @@ class MetricsLog(Callback):
         self._last = (state.step, state.elapsed())
 
     def due(self, state: TrainState) -> bool:
-        return state.step % self.every == 0 or state.step in (1, self.schedule.steps)
+        return state.step % self.every == 0 or state.step in (1, self.schedule.total)
 
     def __call__(self, state: TrainState, info: Mapping[str, Tensor]) -> None:
         now = state.elapsed()
@@ -51,13 +52,20 @@ class MetricsLog(Callback):
             "examples_per_second": round(
                 (state.step - step) * state.sampler.batch_size / max(now - then, 1e-9), 2
             ),
-            "learning_rate": self.schedule.learning_rate_at(state.step - 1),
+            "learning_rate": self.schedule.learning_rate_at(self.schedule.position_at(state.step - 1)),
         }
+        if self.schedule.starts > 1:
+            line["start"] = self._start(state)
         line |= {name: float(value) for name, value in info.items()}
         if self._file is not None:
             with disk_errors(self.path, "; then go on with infot resume"):
                 self._file.write(json.dumps(line) + "\n")
                 self._file.flush()
+
+    def _start(self, state: TrainState) -> int:
+        """Return the index of the start that this step trained."""
+        start, best = self.schedule.start_at(state.step - 1), state.starts.best
+        return start if start < self.schedule.starts or best is None else best
 
     def close(self) -> None:
         if self._file is not None:

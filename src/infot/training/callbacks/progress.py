@@ -26,16 +26,24 @@ class Progress(Callback):
     """Show steps, time left, examples a second, the loss and I(c;x).
 
     Args:
-        steps: Number of steps of the run.
+        steps: Number of steps of the run, all starts among them.
         every: Steps between two updates.
         console: Where to; standard error by default.
         unit: What a batch holds, ``"images"`` or ``"examples"``.
+        starts: Number of starts; of several, the one in training is named, and how each ended is told.
     """
 
     def __init__(
-        self, *, steps: int, every: int, console: Console | None = None, unit: str = "examples"
+        self,
+        *,
+        steps: int,
+        every: int,
+        console: Console | None = None,
+        unit: str = "examples",
+        starts: int = 1,
     ) -> None:
         self.steps = steps
+        self.starts = starts
         self.console = console or Console(stderr=True)
         self.unit = unit
         self.every = every if self.console.is_terminal else max(every, -(-steps // PLAIN_LINES))
@@ -43,9 +51,11 @@ class Progress(Callback):
         self._task = TaskID(0)
         self._begun = (0, 0.0)
         self._last = (0, 0.0)
+        self._told = 0
 
     def start(self, state: TrainState) -> None:
         self._begun = self._last = (state.step, state.elapsed())
+        self._told = len(state.starts.outcomes)
         if self.console.is_terminal:
             columns = (
                 TextColumn("training"),
@@ -61,20 +71,35 @@ class Progress(Callback):
             self._bar.start()
 
     def due(self, state: TrainState) -> bool:
-        return state.step % self.every == 0 or state.step == self.steps
+        told = self._told == len(state.starts.outcomes)
+        return not told or state.step % self.every == 0 or state.step == self.steps
 
     def __call__(self, state: TrainState, info: Mapping[str, Tensor]) -> None:
+        self._tell_ends(state)
         now = state.elapsed()
         rate = (state.step - self._last[0]) * state.sampler.batch_size / max(now - self._last[1], 1e-9)
         self._last = (state.step, now)
         values = f"{rate:,.0f} {self.unit}/s  loss {float(info['loss']):.4g}"
         if "plan_information" in info:
             values += f"  I(c;x) {float(info['plan_information']):.3f} nats"
+        if state.starts.current < self.starts and self.starts > 1:
+            values = f"start {state.starts.current + 1} of {self.starts}  {values}"
         if self._bar is not None:
             self._bar.update(self._task, completed=state.step, description=values)
             return
         left = (now - self._begun[1]) / max(state.step - self._begun[0], 1) * (self.steps - state.step)
         self.console.print(f"step {state.step}/{self.steps}  {_clock(left)} left  {values}", highlight=False)
+
+    def _tell_ends(self, state: TrainState) -> None:
+        """Say how the starts ended that have ended since the last call, and which one goes on."""
+        starts = state.starts
+        for index in range(self._told, len(starts.outcomes)):
+            self.console.print(
+                f"start {index + 1} of {self.starts}: {starts.outcomes[index]}", highlight=False
+            )
+        if self._told < len(starts.outcomes) == self.starts and starts.best is not None:
+            self.console.print(f"going on with start {starts.best + 1}", highlight=False)
+        self._told = len(starts.outcomes)
 
     def close(self) -> None:
         if self._bar is not None:
