@@ -1,7 +1,6 @@
 """A run in its folder: trained with a log and checkpoints, and concluded."""
 
 import dataclasses
-from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
@@ -100,7 +99,7 @@ def _summary(session: Session, status: str) -> dict[str, Any]:
         facts["starts"] = {
             "of": session.config.training.starts,
             "best": starts.best,
-            "ended": [asdict(outcome) for outcome in starts.outcomes],
+            "ended": [dataclasses.asdict(outcome) for outcome in starts.outcomes],
         }
     if session.state.stop == "max_minutes":
         facts["stopped_by"] = "max_minutes"
