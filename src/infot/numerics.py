@@ -111,6 +111,16 @@ def namespace(x: Any) -> Any:
     return torch if isinstance(x, Tensor) else np
 
 
+def inner(left: Any, right: Any) -> Any:
+    """Return the inner products along the last axis of two arrays of inner loops, in one call.
+
+    Example:
+        >>> float(inner(np.array([1.0, 2.0]), np.array([3.0, 4.0])))
+        11.0
+    """
+    return torch.linalg.vecdot(left, right) if isinstance(left, Tensor) else np.vecdot(left, right)
+
+
 def empty_loop(like: Any, *shape: int) -> Any:
     """Return an array for an inner loop, of the type of another one, whose values are yet to be written."""
     return like.new_empty(shape) if isinstance(like, Tensor) else np.empty(shape, like.dtype)
