@@ -94,7 +94,8 @@ def exp_flushed(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     x.clamp_(min=_EDGE[x.dtype])
     if x.device.type != "cpu" or torch.get_num_threads() > 1 or x.requires_grad:
         return x.exp_()
-    np.exp(x.numpy(), out=x.numpy())
+    values = x.numpy()
+    np.exp(values, out=values)
     return x
 
 

@@ -69,12 +69,11 @@ class Clouds:
         a = checked_weights(a, "a", x.shape[-2], x)
         b = checked_weights(b, "b", y.shape[-2], y)
         self._given = (x, y, a, b)
-        batch = 1 if self._single else len(x)
-        self._a, self._b = (to_loop(weights.expand(batch, -1)) for weights in (a, b))
-        of_x, of_y = (to_loop(points.unsqueeze(0) if self._single else points) for points in (x, y))
+        self._a, self._b = self._in(a, len(x)), self._in(b, len(y))
+        of_x, of_y = self._in(x, len(x)), self._in(y, len(y))
         with np.errstate(all="ignore"):  # what is not finite is named below
-            centre = of_y.sum(-2)[:, None] * (1 / y.shape[-2])
-            self._x, self._y = Cloud(of_x - centre), Cloud(of_y - centre)
+            centre = self._b[:, None] @ of_y
+            self._x, self._y = Cloud(of_x - centre, self._a), Cloud(of_y - centre, self._b)
             self.mean_cost = self._x.mean_cost(self._y)
         if not math.isfinite(self.mean_cost):
             raise ProblemError("expected finite clouds, got NaN or Inf among their points")
@@ -95,31 +94,34 @@ class Clouds:
         wanted = [recorded and given.requires_grad for given in self._given]
         terms = _Terms((self._x, self._y), (self._a, self._b), wishes)
         value, gradients = terms.sum(wanted, self.mean_cost, None if own is None else to_loop(own.reshape(-1)))
-        value, *gradients = (self._out(array) for array in (value, *gradients))
-        assert value is not None
-        if not any(wanted):
-            return value
-        result = _Held.apply(*self._given, value, *gradients)
+        total = from_loop(value)
+        total = total[0] if self._single else total
+        followed = [(given, self._out(g)) for given, g in zip(self._given, gradients, strict=True) if g is not None]
+        if not followed:
+            return total
+        inputs, held = zip(*followed, strict=True)
+        result = _Held.apply(total, held, *inputs)
         assert isinstance(result, Tensor)
         return result
 
-    def _out(self, array: Any) -> Tensor | None:
-        """Return what comes out of the loops as a tensor, without a batch axis where there was none."""
-        if array is None:
-            return None
-        tensor = from_loop(array)
-        return tensor[0] if self._single else tensor
+    def _in(self, tensor: Tensor, batch: int) -> Any:
+        """Return a tensor as an array of inner loops with a batch axis."""
+        if self._single:
+            return to_loop(tensor)[None]
+        return to_loop(tensor.expand(batch, -1) if tensor.ndim == 1 else tensor)
+
+    def _out(self, array: Any) -> Tensor:
+        """Return a gradient that comes out of the loops as a tensor, without a batch axis where there was none."""
+        return from_loop(array[0] if self._single else array)
 
 
 class _Held(torch.autograd.Function):
     """A value whose gradients are known."""
 
     @staticmethod
-    def forward(ctx: Any, *tensors: Tensor | None) -> Tensor:
-        """Return the value, the fifth tensor, and keep the gradients that follow it."""
-        value, *gradients = tensors[4:]
-        ctx.save_for_backward(*gradients)
-        assert value is not None
+    def forward(ctx: Any, value: Tensor, gradients: tuple[Tensor, ...], *inputs: Tensor) -> Tensor:
+        """Return the value, and keep its gradients in the inputs."""
+        ctx.held = gradients
         return value.clone()
 
     @staticmethod
@@ -129,11 +131,8 @@ class _Held(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         """Return the held gradients, scaled."""
         (grad,) = grads
-        scaled = [
-            None if held is None else held * grad.view(-1, *[1] * (held.ndim - 1))
-            for held in ctx.saved_tensors
-        ]
-        return (*scaled, *[None] * 5)
+        scaled = [held * grad.reshape(grad.shape + (1,) * (held.ndim - grad.ndim)) for held in ctx.held]
+        return (None, None, *scaled)
 
 
 @dataclass(frozen=True)
@@ -190,7 +189,7 @@ class _Terms:
         self.wishes = wishes
         # one flat stretch of memory, viewed in the shape of each term
         size = max(self.a.shape[-1], self.b.shape[-1])
-        self._memory = from_loop(empty_loop(self.a, len(self.a) * size**2))
+        self._memory = empty_loop(self.a, len(self.a) * size**2)
 
     def sum(self, wanted: list[bool], mean_cost: float, own: Any) -> tuple[Any, list[Any]]:
         """Return the divergence and its gradients where they are wanted, in the order x, y, a, b."""
@@ -251,10 +250,10 @@ class _Terms:
         self._tell(name, stage.error, stage.n_steps, stage.otherwise)
         return _Plan.between(stage, a, b, wishes.epsilon)
 
-    def _buffer(self, a: Any, b: Any) -> Tensor:
+    def _buffer(self, a: Any, b: Any) -> Any:
         """Return the memory in the shape of a term."""
         shape = (len(a), a.shape[-1], b.shape[-1])
-        return self._memory[: math.prod(shape)].view(shape)
+        return self._memory[: math.prod(shape)].reshape(shape)
 
     def _tell(self, name: str, error: Any, n_steps: Any, otherwise: Status) -> None:
         """Say where a term missed its tolerance."""

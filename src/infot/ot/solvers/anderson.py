@@ -131,8 +131,9 @@ class Anderson:
         self._moves[:], self._turns[:], self._gram[:] = 0, 0, 0
         self._norms = self._gram[:, 0] + 0
         self._ridge = self._gram + 0
+        ridge = max(_RIDGE, 8 * float(self._xp.finfo(x.dtype).eps))
         for index in range(memory):
-            self._ridge[:, index, index] = max(_RIDGE, 8 * float(self._xp.finfo(x.dtype).eps))
+            self._ridge[:, index, index] = ridge
 
     def _correction(self, scaled: Any, slot: int) -> Any:
         """Return the combination of moves whose turns best explain the step."""
@@ -142,11 +143,9 @@ class Anderson:
         gram[:, slot] = products
         gram[:, :, slot] = products
         self._norms[:, slot] = products[:, slot]
-        # by Cauchy and Schwarz the largest entry stands on the diagonal
-        top = self._xp.amax(self._norms, -1)[:, None, None]
-        top += _TINY
         target = product(turns, scaled[..., None])[..., 0]
-        weights = solve_small(gram + top * self._ridge[:, :held, :held], target)
+        trace = (self._norms.sum(-1) + _TINY)[:, None, None]
+        weights = solve_small(gram + trace * self._ridge[:, :held, :held], target)
         return product(weights[:, None], self._moves[:, :held])[:, 0]
 
     def _fall_back(self, now: _Last, last: _Last) -> Any:

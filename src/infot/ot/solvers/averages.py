@@ -11,10 +11,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
-from infot.numerics import exp_flushed, inner, largest_exponent, namespace, to_loop
+from infot.numerics import exp_flushed, from_loop, inner, largest_exponent, namespace
 from infot.ot.solvers.cloud_cost import SelfCost
 from infot.ot.solvers.drive import averaging_move
 from infot.ot.solvers.patience import Patience
@@ -58,24 +56,23 @@ class SelfKernel:
         costs: The cost of the cloud to itself.
         a: Weights of the points, all above zero, ``(B, n)``, an array of inner loops.
         epsilon: Price of a nat, in units of cost.
-        buffer: Memory for the kernel, which is overwritten.
+        buffer: Memory for the kernel, ``(B, n, n)``, likewise; it is overwritten.
     """
 
-    def __init__(
-        self, costs: SelfCost, a: Any, *, epsilon: float, buffer: Float[Tensor, "B n n"]
-    ) -> None:
-        self.a, self.matrix = a, to_loop(buffer)
-        self._costs, self._epsilon, self._buffer = costs, epsilon, buffer
-        self._largest = largest_exponent(buffer.dtype)
-        self._tiny = torch.finfo(buffer.dtype).tiny
+    def __init__(self, costs: SelfCost, a: Any, *, epsilon: float, buffer: Any) -> None:
+        self.a, self.matrix = a, buffer
+        self._costs, self._epsilon = costs, epsilon
+        self._exponents = from_loop(buffer)
+        self._largest = largest_exponent(self._exponents.dtype)
         self._xp = namespace(a)
+        self._tiny = self._xp.asarray(torch.finfo(self._exponents.dtype).tiny, dtype=a.dtype)
         self._anchor = self._absorb(None)
 
     def _absorb(self, f: Any) -> Any:
         """Write the kernel with a potential absorbed, and return it."""
         given = None if f is None else f * self._epsilon
-        anchor, _ = self._costs.exponents(given, self._epsilon, self._buffer)
-        exp_flushed(self._buffer)
+        anchor, _ = self._costs.exponents(given, self._epsilon, self.matrix)
+        exp_flushed(self._exponents)
         return anchor
 
     def masses(self, f: Any) -> tuple[Any, Any]:

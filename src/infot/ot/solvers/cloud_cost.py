@@ -5,9 +5,7 @@
 
 from typing import Any
 
-from torch import Tensor
-
-from infot.numerics import empty_loop, inner, namespace, to_loop
+from infot.numerics import empty_loop, from_loop, inner, namespace, to_loop
 from infot.ot.solvers.flat_kernel import CostRows
 
 __all__ = ["Cloud", "CloudCost", "SelfCost"]
@@ -19,13 +17,14 @@ class Cloud:
     Args:
         points: The points, ``(B, n, d)``, an array of inner loops; near the origin, for far from it the expanded
             square loses digits.
+        weights: Their weights, ``(B, n)``, with sum one.
 
     Attributes:
         points: The points.
         right: ``(x, 1, |x|^2)`` a column, ``(B, d + 2, n)``.
     """
 
-    def __init__(self, points: Any) -> None:
+    def __init__(self, points: Any, weights: Any) -> None:
         batch, n, d = points.shape
         squares = inner(points, points)
         self.points = points
@@ -37,16 +36,17 @@ class Cloud:
         self.right[:, :d] = points.mT
         self.right[:, d] = 1
         self.right[:, d + 1] = squares
-        self._mean = self.right.sum(-1) / n
+        self._mean = (self.right @ weights[..., None])[..., 0]
 
     def left(self, epsilon: float) -> Any:
         """Return ``(2 x, -|x|^2, -1) / epsilon``, ``(B, n, d + 2)``, whose product with ``right`` is the exponents."""
         return self._half * (2 / epsilon)
 
     def mean_cost(self, other: "Cloud") -> float:
-        """Return the mean squared distance between the points of two clouds, the largest of the batch."""
+        """Return the mean squared distance between two clouds under their weights, the largest of the batch."""
         mean, others = self._mean, other._mean
-        return float((mean[:, -1] + others[:, -1] - 2 * inner(mean[:, :-2], others[:, :-2])).max())
+        products = inner(mean[:, :-2], others[:, :-2])
+        return float((mean[:, -1] + others[:, -1] - 2 * products).max())
 
 
 class CloudCost(CostRows):
@@ -60,18 +60,19 @@ class CloudCost(CostRows):
     def __init__(self, x: Cloud, y: Cloud) -> None:
         self._x, self._y = x, y
 
-    def exponents(self, f: Any, epsilon: float, out: Tensor) -> tuple[Any, None]:
+    def exponents(self, f: Any, epsilon: float, out: Any) -> tuple[Any, None]:
         """Write the exponents by a product, and bring each row's largest to zero if ``f`` is None."""
         lift, right = self._x.left(epsilon), self._y.right
         product = namespace(lift).matmul
         if f is None:
-            product(lift, right, out=to_loop(out))
-            top = out.amax(-1)
-            out.sub_(top.unsqueeze(-1))
-            return to_loop(top.neg_()), None
+            product(lift, right, out=out)
+            exponents = from_loop(out)
+            top = exponents.amax(-1)
+            exponents.sub_(top.unsqueeze(-1))
+            return -to_loop(top), None
         scaled = f * (1 / epsilon)
         lift[..., -2] += scaled
-        product(lift, right, out=to_loop(out))
+        product(lift, right, out=out)
         return scaled, None
 
 
@@ -85,7 +86,7 @@ class SelfCost(CostRows):
     def __init__(self, x: Cloud) -> None:
         self._x = x
 
-    def exponents(self, f: Any, epsilon: float, out: Tensor) -> tuple[Any, Any]:
+    def exponents(self, f: Any, epsilon: float, out: Any) -> tuple[Any, Any]:
         """Write the exponents with the potential on both sides, which keeps them symmetric."""
         lift, right = self._x.left(epsilon), self._x.right
         if f is None:
@@ -95,5 +96,5 @@ class SelfCost(CostRows):
             lift[..., -2] += scaled
             right = right + 0
             right[:, -1] -= f
-        namespace(lift).matmul(lift, right, out=to_loop(out))
+        namespace(lift).matmul(lift, right, out=out)
         return scaled, -scaled

@@ -83,13 +83,14 @@ def fixed_point(
     """
     nest = Nest.of(regulariser, problem.row_weights, problem.blocks)
     a, b = to_loop(problem.row_weights), to_loop(problem.column_weights)
-    buffer = torch.empty_like(problem.cost, memory_format=torch.contiguous_format)
+    memory = torch.empty_like(problem.cost, memory_format=torch.contiguous_format)
+    buffer = to_loop(memory)
 
     def kernel_at(factor: float, tolerance: float) -> Kernel:
         if nest.sizes:
             prices = nest.scaled(factor)
             return NestedKernel(
-                problem.cost, problem.column_weights, prices, tolerance=tolerance, buffer=buffer
+                problem.cost, problem.column_weights, prices, tolerance=tolerance, buffer=memory
             )
         return FlatKernel(GivenCost(problem.cost), a, b, epsilon=factor * nest.epsilon, buffer=buffer)
 

@@ -17,15 +17,13 @@ class CostRows(ABC):
     """Costs that can be written out: a matrix that is there, or one that is made from points when it is needed."""
 
     @abstractmethod
-    def exponents(
-        self, f: Any, epsilon: float, out: Float[Tensor, "B n m"]
-    ) -> tuple[Any, Any]:
+    def exponents(self, f: Any, epsilon: float, out: Any) -> tuple[Any, Any]:
         """Write ``(f - C) / epsilon`` to ``out`` and return ``f / epsilon``.
 
         Args:
             f: Potential of the rows, an array of inner loops; None takes ``min_x C``.
             epsilon: The price, in units of cost.
-            out: Where to write.
+            out: Where to write, ``(B, n, m)``, an array of inner loops.
 
         Returns:
             ``f / epsilon``, ``(B, n)``, and what has been taken off each column already, ``(B, m)``, None if nothing
@@ -43,11 +41,11 @@ class GivenCost(CostRows):
     def __init__(self, cost: Float[Tensor, "B n m"]) -> None:
         self._cost = cost
 
-    def exponents(self, f: Any, epsilon: float, out: Tensor) -> tuple[Any, None]:
+    def exponents(self, f: Any, epsilon: float, out: Any) -> tuple[Any, None]:
         """Write the exponents in one pass, after one more for the least cost of each row if ``f`` is None."""
         potential = self._cost.amin(-1) if f is None else from_loop(f)
         scaled = potential * (1 / epsilon)
-        torch.sub(scaled.unsqueeze(-1), self._cost, alpha=1 / epsilon, out=out)
+        torch.sub(scaled.unsqueeze(-1), self._cost, alpha=1 / epsilon, out=from_loop(out))
         return to_loop(scaled), None
 
 
@@ -59,38 +57,36 @@ class FlatKernel(Kernel):
         a: Weights of the rows, ``(B, n)``, an array of inner loops.
         b: Weights of the columns, ``(B, m)``, likewise.
         epsilon: Price of a nat, in units of cost.
-        buffer: Memory for the kernel, which is overwritten.
+        buffer: Memory for the kernel, ``(B, n, m)``, likewise; it is overwritten.
     """
 
-    def __init__(
-        self, costs: CostRows, a: Any, b: Any, *, epsilon: float, buffer: Float[Tensor, "B n m"]
-    ) -> None:
+    def __init__(self, costs: CostRows, a: Any, b: Any, *, epsilon: float, buffer: Any) -> None:
         self.a, self.b = a, b
         self.epsilon = epsilon
-        self._costs, self._buffer = costs, buffer
-        self._kernel = to_loop(buffer)
-        self.matrix = self._kernel[:, None]
+        self._costs, self._kernel = costs, buffer
+        self._exponents = from_loop(buffer)
+        self.matrix = buffer[:, None]
         self._absent = from_loop(a <= 0).unsqueeze(-1) if a.min() <= 0 else None
-        self._largest = largest_exponent(buffer.dtype)
+        self._largest = largest_exponent(self._exponents.dtype)
         self._xp = namespace(a)
         # arrays without axes take half the time of Python's numbers beside small arrays
         self._rate, self._downwards, self._tiny = (
             self._xp.asarray(number, dtype=a.dtype)
-            for number in (1 / epsilon, -epsilon, torch.finfo(buffer.dtype).tiny)
+            for number in (1 / epsilon, -epsilon, torch.finfo(self._exponents.dtype).tiny)
         )
 
     def anchor(self, f: Any) -> Any:
         """Absorb a potential; see :meth:`Kernel.anchor`."""
-        scaled, soft = self._costs.exponents(f, self.epsilon, self._buffer)
-        exponents = self._buffer
+        scaled, soft = self._costs.exponents(f, self.epsilon, self._kernel)
+        exponents = self._exponents
         if soft is None:
             held = exponents if self._absent is None else exponents.masked_fill(self._absent, -torch.inf)
             top = held.amax(-2)
-            if float(top.min()) < -self._largest / 2:
+            soft = to_loop(top)
+            if soft.min() < -self._largest / 2:
                 exponents.sub_(top.unsqueeze(-2))
             else:  # every column has a partner within reach: nothing need be taken off
-                top.zero_()
-            soft = to_loop(top)
+                soft *= 0
         if self._absent is not None:
             exponents.clamp_(max=self._largest)
         exp_flushed(exponents)
