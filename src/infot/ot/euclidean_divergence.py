@@ -93,10 +93,14 @@ class Clouds:
         recorded = torch.is_grad_enabled()
         wanted = [recorded and given.requires_grad for given in self._given]
         terms = _Terms((self._x, self._y), (self._a, self._b), wishes)
-        value, gradients = terms.sum(wanted, self.mean_cost, None if own is None else to_loop(own.reshape(-1)))
+        value, gradients = terms.sum(
+            wanted, self.mean_cost, None if own is None else to_loop(own.reshape(-1))
+        )
         total = from_loop(value)
         total = total[0] if self._single else total
-        followed = [(given, self._out(g)) for given, g in zip(self._given, gradients, strict=True) if g is not None]
+        followed = [
+            (given, self._out(g)) for given, g in zip(self._given, gradients, strict=True) if g is not None
+        ]
         if not followed:
             return total
         inputs, held = zip(*followed, strict=True)
