@@ -122,6 +122,16 @@ def inner(left: Any, right: Any) -> Any:
     return torch.linalg.vecdot(left, right) if isinstance(left, Tensor) else np.vecdot(left, right)
 
 
+def largest(x: Any, axis: int) -> Any:
+    """Return the largest entries along an axis, without the detour of ``numpy.amax``.
+
+    Example:
+        >>> float(largest(np.array([1.0, 2.0]), -1))
+        2.0
+    """
+    return x.amax(axis) if isinstance(x, Tensor) else np.maximum.reduce(x, axis)
+
+
 def empty_loop(like: Any, *shape: int) -> Any:
     """Return an array for an inner loop, of the type of another one, whose values are yet to be written."""
     return like.new_empty(shape) if isinstance(like, Tensor) else np.empty(shape, like.dtype)

@@ -128,12 +128,11 @@ class Anderson:
         self._moves = empty_loop(x, batch, memory, x.shape[-1])
         self._turns = empty_loop(x, batch, memory, x.shape[-1])
         self._gram = empty_loop(x, batch, memory, memory)
-        self._moves[:], self._turns[:], self._gram[:] = 0, 0, 0
-        self._norms = self._gram[:, 0] + 0
-        self._ridge = self._gram + 0
+        self._norms, self._ridge = empty_loop(x, batch, memory), empty_loop(x, memory, memory)
+        self._norms[:], self._ridge[:] = 0, 0
         ridge = max(_RIDGE, 8 * float(self._xp.finfo(x.dtype).eps))
         for index in range(memory):
-            self._ridge[:, index, index] = ridge
+            self._ridge[index, index] = ridge
 
     def _correction(self, scaled: Any, slot: int) -> Any:
         """Return the combination of moves whose turns best explain the step."""
@@ -145,7 +144,7 @@ class Anderson:
         self._norms[:, slot] = products[:, slot]
         target = product(turns, scaled[..., None])[..., 0]
         trace = (self._norms.sum(-1) + _TINY)[:, None, None]
-        weights = solve_small(gram + trace * self._ridge[:, :held, :held], target)
+        weights = solve_small(gram + trace * self._ridge[:held, :held], target)
         return product(weights[:, None], self._moves[:, :held])[:, 0]
 
     def _fall_back(self, now: _Last, last: _Last) -> Any:
@@ -162,9 +161,11 @@ class Anderson:
             self._reach = where(mask & (length > 0), length / _SHORTER, self._reach)
             self._went = None
         if self._held:
-            self._moves[rejected], self._turns[rejected] = 0, 0
-            self._gram = self._turns @ self._turns.mT
-            self._norms = inner(self._turns, self._turns)
+            held = min(self._held, self.memory)
+            turns = self._turns[:, :held]
+            self._moves[rejected], turns[rejected] = 0, 0
+            self._gram[:, :held, :held] = turns @ turns.mT
+            self._norms[:, :held] = inner(turns, turns)
         plain = where(mask, last.safe, now.plain)
         safe, scaled = where(mask, last.safe, now.safe), where(mask, last.scaled, now.scaled)
         self._last = _Last(plain, safe, scaled, where(rejected, now.error + float("inf"), now.error))

@@ -48,10 +48,19 @@ class NestedKernel(Kernel):
         shape = (cost.shape[0], nest.n_codes, -1, cost.shape[-1])
         self._cost, self._buffer = cost.reshape(shape), buffer.view(shape)
         self._absent = (nest.noise <= 0).unsqueeze(-1) if self.levels.noise.min() <= 0 else None
-        self._tolerance = tolerance
         self._largest = largest_exponent(cost.dtype)
-        self._tiny = torch.finfo(cost.dtype).tiny
         self._xp = namespace(self.levels.noise)
+        # arrays without axes take half the time of Python's numbers beside small arrays
+        self._tolerance, self._most, self._tiny, self._price, self._rate = (
+            self._xp.asarray(number, dtype=self.b.dtype)
+            for number in (
+                tolerance,
+                _CODE_SHARE,
+                torch.finfo(cost.dtype).tiny,
+                nest.epsilon,
+                1 / nest.epsilon,
+            )
+        )
 
     def anchor(self, f: Any) -> Any:
         """Absorb a potential; see :meth:`Kernel.anchor`."""
@@ -73,21 +82,27 @@ class NestedKernel(Kernel):
     def evaluate(self, f: Any, error: Any) -> Evaluation:
         """Evaluate the semi-dual at a potential near the anchor, after balancing the codes."""
         levels, xp = self.levels, self._xp
-        shift = (f.reshape(self._anchor.shape) - self._anchor) * (1 / levels.epsilon)
+        shift = f.reshape(self._anchor.shape) - self._anchor
+        shift *= self._rate
         if abs(shift).max() > self._largest:
             self.anchor(f)
-            shift = 0 * shift
+            shift *= 0
         scaling = xp.exp(shift)
-        totals = ((levels.noise * scaling)[..., None, :] @ self.matrix)[..., 0, :]
+        totals = xp.matmul((levels.noise * scaling)[..., None, :], self.matrix)[..., 0, :]
         totals += self._tiny
-        soft = self._soft + levels.epsilon * xp.log(totals)
-        codes = levels.balance(soft, _CODE_SHARE * xp.clip(error, self._tolerance, 1.0))
+        soft = xp.log(totals)
+        soft *= self._price
+        soft += self._soft
+        enough = xp.minimum(_CODE_SHARE * xp.maximum(error, self._tolerance), self._most)
+        codes = levels.balance(soft, enough)
         if codes.shift is not None:
             f, soft = self._shift(f, soft, codes.shift[..., None])
         loads = codes.posterior * levels.b_over_codes
         loads /= totals
-        masses = scaling * (self.matrix @ loads[..., None])[..., 0]
-        return Evaluation(f, codes.g, masses.reshape(f.shape), (scaling, loads), soft, codes.posterior)
+        masses = xp.matmul(self.matrix, loads[..., None])[..., 0]
+        masses *= scaling
+        factors, masses = (scaling, loads), masses.reshape(f.shape)
+        return Evaluation(f, codes.g, masses, factors, soft, codes.posterior, codes.masses)
 
     def opening(self, f: Any, error: Any) -> Any:
         """Return where steps at softer prices of the codes lead; the kernel does not depend on these prices.
