@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from infot.numerics import empty_loop, inner, namespace, solve_small
+from infot.numerics import empty_loop, inner, largest, namespace, solve_small
 
 __all__ = ["Anderson"]
 
@@ -43,6 +43,7 @@ class Anderson:
         self._held = 0
         self._last: _Last | None = None
         self._best: Any = None  # the value that points after it must reach, up to rounding
+        self._first: Any = None  # the first point, and its value
         self._afresh = False  # whether the last point was put in the place of a rejected one
         self._rejected = False  # whether any item ever was: until then nothing is held back
         self._went: Any = None
@@ -87,13 +88,15 @@ class Anderson:
         """
         best, last = self._best, self._last
         if value is None or best is None or last is None:
-            self._best = value
+            self._best, self._first = value, (x, value)
             return error
         if not self._afresh and _all(value >= best) and _all(error <= _GROWTH * last.error):
             self._best = value
             return error
         xp = self._xp
-        rounding = _ROUNDINGS * xp.finfo(value.dtype).eps * (abs(value) + xp.amax(abs(x), -1))
+        # of where it began: were it of where it is, potentials that go astray would bear ever more
+        first, its_value = self._first
+        rounding = _ROUNDINGS * xp.finfo(value.dtype).eps * (abs(its_value) + largest(abs(first), -1))
         afresh = xp.isinf(last.error)
         error = xp.where((value < best - rounding) & ~afresh, float("inf"), error)
         # a point that is thrown away raises no floor: no point after it could be held to that

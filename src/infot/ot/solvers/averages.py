@@ -20,7 +20,7 @@ from infot.ot.status import Status
 
 __all__ = ["Averaged", "SelfKernel", "average"]
 
-_NEAR = 10.0  # the symmetric plan may be off by so many tolerances where one with an exact side is within it
+_NEAR = 100.0  # the symmetric plan may be off by so many tolerances where one with an exact side is within it
 _WATCH, _PATIENCE = 10, 50
 
 

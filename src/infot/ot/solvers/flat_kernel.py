@@ -83,9 +83,9 @@ class FlatKernel(Kernel):
             held = exponents if self._absent is None else exponents.masked_fill(self._absent, -torch.inf)
             top = held.amax(-2)
             soft = to_loop(top)
-            if soft.min() < -self._largest / 2:
+            if abs(soft).max() > self._largest / 2:
                 exponents.sub_(top.unsqueeze(-2))
-            else:  # every column has a partner within reach: nothing need be taken off
+            else:  # the largest of every column is within reach: nothing need be taken off
                 soft *= 0
         if self._absent is not None:
             exponents.clamp_(max=self._largest)
