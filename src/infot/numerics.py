@@ -94,7 +94,8 @@ def exp_flushed(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     x.clamp_(min=_EDGE[x.dtype])
     if x.device.type != "cpu" or torch.get_num_threads() > 1 or x.requires_grad:
         return x.exp_()
-    np.exp(x.numpy(), out=x.numpy())
+    values = x.numpy()
+    np.exp(values, out=values)
     return x
 
 
@@ -109,6 +110,26 @@ def namespace(x: Any) -> Any:
         'torch'
     """
     return torch if isinstance(x, Tensor) else np
+
+
+def inner(left: Any, right: Any) -> Any:
+    """Return the inner products along the last axis of two arrays of inner loops, in one call.
+
+    Example:
+        >>> float(inner(np.array([1.0, 2.0]), np.array([3.0, 4.0])))
+        11.0
+    """
+    return torch.linalg.vecdot(left, right) if isinstance(left, Tensor) else np.vecdot(left, right)
+
+
+def largest(x: Any, axis: int) -> Any:
+    """Return the largest entries along an axis, without the detour of ``numpy.amax``.
+
+    Example:
+        >>> float(largest(np.array([1.0, 2.0]), -1))
+        2.0
+    """
+    return x.amax(axis) if isinstance(x, Tensor) else np.maximum.reduce(x, axis)
 
 
 def empty_loop(like: Any, *shape: int) -> Any:

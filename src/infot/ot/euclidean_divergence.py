@@ -6,7 +6,6 @@ overwrites it.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +16,14 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from infot.errors import ProblemError
-from infot.numerics import from_loop, namespace, to_loop
+from infot.numerics import empty_loop, from_loop, inner, namespace, to_loop
 from infot.ot.costs import check_clouds
-from infot.ot.failure import Outcome, tell
+from infot.ot.failure import Outcome, check_wishes, tell
 from infot.ot.solvers.approach import ACCELERATED
+from infot.ot.solvers.averages import Averaged, SelfKernel, average
 from infot.ot.solvers.base import statuses_of
 from infot.ot.solvers.cloud_cost import Cloud, CloudCost, SelfCost
-from infot.ot.solvers.drive import AveragingDrive, Drive
+from infot.ot.solvers.drive import AveragingDrive
 from infot.ot.solvers.fixed_point import FixedPoint, Stage, approach
 from infot.ot.solvers.flat_kernel import CostRows, FlatKernel
 from infot.ot.solvers.kernel import Kernel
@@ -69,12 +69,12 @@ class Clouds:
         a = checked_weights(a, "a", x.shape[-2], x)
         b = checked_weights(b, "b", y.shape[-2], y)
         self._given = (x, y, a, b)
-        points = [to_loop(_batched(cloud, 3)) for cloud in (x, y)]
+        self._a, self._b = self._in(a, len(x)), self._in(b, len(y))
+        of_x, of_y = self._in(x, len(x)), self._in(y, len(y))
         with np.errstate(all="ignore"):  # what is not finite is named below
-            centre = points[1].sum(-2)[:, None] * (1 / y.shape[-2])
-            self._x, self._y = (Cloud(cloud - centre) for cloud in points)
+            centre = self._b[:, None] @ of_y
+            self._x, self._y = Cloud(of_x - centre, self._a), Cloud(of_y - centre, self._b)
             self.mean_cost = self._x.mean_cost(self._y)
-        self._a, self._b = (_batched(w.detach(), 2).expand(len(points[0]), -1) for w in (a, b))
         if not math.isfinite(self.mean_cost):
             raise ProblemError("expected finite clouds, got NaN or Inf among their points")
 
@@ -84,36 +84,48 @@ class Clouds:
         Args:
             wishes: How the terms are solved.
             own: ``W(y, y)`` where it is known; then nothing flows to ``y`` and its weights.
+
+        Raises:
+            ProblemError: if a wish asks for nothing a solver can do.
+            ConvergenceError: if a term missed its tolerance and that is wished for.
         """
-        wanted = [torch.is_grad_enabled() and given.requires_grad for given in self._given]
-        with torch.no_grad():
-            terms = _Terms((self._x, self._y), (self._a, self._b), wishes)
-            value, gradients = terms.sum(wanted, self.mean_cost, own)
-        value = value[0] if self._single else value
-        if not any(wanted):
-            return value
-        result = _Held.apply(*self._given, value, *(self._out(gradient) for gradient in gradients))
+        check_wishes(wishes.tolerance, wishes.max_steps, wishes.on_failure)
+        recorded = torch.is_grad_enabled()
+        wanted = [recorded and given.requires_grad for given in self._given]
+        terms = _Terms((self._x, self._y), (self._a, self._b), wishes)
+        value, gradients = terms.sum(
+            wanted, self.mean_cost, None if own is None else to_loop(own.reshape(-1))
+        )
+        total = from_loop(value)
+        total = total[0] if self._single else total
+        followed = [
+            (given, self._out(g)) for given, g in zip(self._given, gradients, strict=True) if g is not None
+        ]
+        if not followed:
+            return total
+        inputs, held = zip(*followed, strict=True)
+        result = _Held.apply(total, held, *inputs)
         assert isinstance(result, Tensor)
         return result
 
-    def _out(self, gradient: Tensor | None) -> Tensor | None:
-        return gradient if gradient is None or not self._single else gradient[0]
+    def _in(self, tensor: Tensor, batch: int) -> Any:
+        """Return a tensor as an array of inner loops with a batch axis."""
+        if self._single:
+            return to_loop(tensor)[None]
+        return to_loop(tensor.expand(batch, -1) if tensor.ndim == 1 else tensor)
 
-
-def _batched(array: Tensor, ndim: int) -> Tensor:
-    return array if array.ndim == ndim else array.unsqueeze(0)
+    def _out(self, array: Any) -> Tensor:
+        """Return a gradient that comes out of the loops as a tensor, without a batch axis where there was none."""
+        return from_loop(array[0] if self._single else array)
 
 
 class _Held(torch.autograd.Function):
     """A value whose gradients are known."""
 
     @staticmethod
-    def forward(ctx: Any, *tensors: Tensor | None) -> Tensor:
-        """Return the value, the fifth tensor, and keep the gradients that follow it."""
-        ctx.dims = [tensor.ndim for tensor in tensors[:4] if tensor is not None]
-        value, *gradients = tensors[4:]
-        ctx.save_for_backward(*gradients)
-        assert value is not None
+    def forward(ctx: Any, value: Tensor, gradients: tuple[Tensor, ...], *inputs: Tensor) -> Tensor:
+        """Return the value, and keep its gradients in the inputs."""
+        ctx.held = gradients
         return value.clone()
 
     @staticmethod
@@ -123,16 +135,16 @@ class _Held(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         """Return the held gradients, scaled."""
         (grad,) = grads
-        scaled = [
-            None if held is None else held * grad.view(-1, *[1] * (held.ndim - 1))
-            for held in ctx.saved_tensors
-        ]
-        return (*scaled, *[None] * 5)
+        scaled = [held * grad.reshape(grad.shape + (1,) * (held.ndim - grad.ndim)) for held in ctx.held]
+        return (None, None, *scaled)
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """A solved term: ``pi = rows * kernel * columns``, on the arrays of inner loops; its rows are exact."""
+    """A solved term: ``pi = rows * kernel * columns``, on the arrays of inner loops; its rows are exact.
+
+    The value is that of the semi-dual before rows were made exact.
+    """
 
     value: Any
     f: Any
@@ -142,104 +154,121 @@ class _Plan:
     columns: Any
 
     @classmethod
-    def of(cls, stage: Stage, a: Any, b: Any, epsilon: float) -> "_Plan":
-        """Make the rows exact, and value the semi-dual before that."""
+    def between(cls, stage: Stage, a: Any, b: Any, epsilon: float) -> "_Plan":
+        """Make the rows of a plan between two clouds exact."""
         last, xp = stage.last, namespace(a)
-        value = (a * last.f).sum(-1) + (b * last.g).sum(-1)
+        value = inner(a, last.f) + inner(b, last.g)
         mass = last.row_mass + xp.finfo(a.dtype).tiny
         scaling, loads = (factor[:, 0] for factor in last.factors)
         f = last.f - epsilon * xp.log(mass)
         return cls(value, f, last.g, scaling * (a / mass), stage.kernel.matrix[:, 0], loads)
 
-    def apply(self, v: Any) -> Any:
-        """Return ``pi v``."""
-        return self.rows[..., None] * (self.kernel @ (self.columns[..., None] * v))
+    @classmethod
+    def itself(cls, end: Averaged, kernel: SelfKernel, epsilon: float) -> "_Plan":
+        """Make the rows of the plan of a cloud with itself exact."""
+        a, xp = kernel.a, namespace(kernel.a)
+        f, g = epsilon * end.f, epsilon * end.g
+        mass = end.row_mass + xp.finfo(a.dtype).tiny
+        exact = f - epsilon * xp.log(mass)
+        return cls(inner(a, f + g), exact, g, end.scaling * (a / mass), kernel.matrix, end.loads)
 
-    def apply_transposed(self, u: Any) -> Any:
-        """Return ``pi^T u``."""
-        return self.columns[..., None] * (self.kernel.mT @ (self.rows[..., None] * u))
+    def apply(self, v: Any, factor: float) -> Any:
+        """Return ``factor pi v``."""
+        applied = self.kernel @ (self.columns[..., None] * v)
+        applied *= (factor * self.rows)[..., None]
+        return applied
+
+    def apply_transposed(self, u: Any, factor: float) -> Any:
+        """Return ``factor pi^T u``."""
+        applied = self.kernel.mT @ (self.rows[..., None] * u)
+        applied *= (factor * self.columns)[..., None]
+        return applied
 
 
 class _Terms:
     """The three terms of the divergence, one after the other in one buffer."""
 
-    def __init__(self, clouds: tuple[Cloud, Cloud], weights: tuple[Tensor, Tensor], wishes: Wishes) -> None:
+    def __init__(self, clouds: tuple[Cloud, Cloud], weights: tuple[Any, Any], wishes: Wishes) -> None:
         (self.x, self.y), (self.a, self.b) = clouds, weights
         self.wishes = wishes
         # one flat stretch of memory, viewed in the shape of each term
         size = max(self.a.shape[-1], self.b.shape[-1])
-        self._memory = self.a.new_empty(len(self.a) * size**2)
+        self._memory = empty_loop(self.a, len(self.a) * size**2)
 
-    def sum(
-        self, wanted: list[bool], mean_cost: float, own: Tensor | None
-    ) -> tuple[Tensor, list[Tensor | None]]:
+    def sum(self, wanted: list[bool], mean_cost: float, own: Any) -> tuple[Any, list[Any]]:
         """Return the divergence and its gradients where they are wanted, in the order x, y, a, b."""
-        a, b = to_loop(self.a), to_loop(self.b)
-        value, gradients = self._between((a, b), wanted, mean_cost)
+        value, gradients = self._between(wanted, mean_cost)
         sides = [(self.x, self.a, 0, 2), (self.y, self.b, 1, 3)]
         if own is not None:
-            value = value - 0.5 * to_loop(own.reshape(-1))
+            value = value - 0.5 * own
             sides = sides[:1]
         for cloud, weights, points_at, weights_at in sides:
             plan = self._itself(cloud, weights)
             value = value - 0.5 * plan.value
-            held = to_loop(weights)
             if wanted[points_at]:
-                gradients[points_at] -= 2 * (held[..., None] * cloud.points - plan.apply(cloud.points))
+                gradients[points_at] += plan.apply(cloud.points, 2.0)
             if wanted[weights_at]:
-                gradients[weights_at] -= 0.5 * (_centred(plan.f, held) + _centred(plan.g, held))
-        return from_loop(value), [None if gradient is None else from_loop(gradient) for gradient in gradients]
+                gradients[weights_at] -= 0.5 * (_centred(plan.f, weights) + _centred(plan.g, weights))
+        return value, gradients
 
-    def _between(
-        self, weights: tuple[Any, Any], wanted: list[bool], mean_cost: float
-    ) -> tuple[Any, list[Any]]:
-        """Return value and gradients of the first term."""
-        a, b = weights
+    def _between(self, wanted: list[bool], mean_cost: float) -> tuple[Any, list[Any]]:
+        """Return value and gradients of the first term, without what the points' own terms cancel.
+
+        With ``pi_x`` the plan of a cloud with itself the gradients in points are ``2 (pi_x x - pi y)`` and, for only
+        rows are exact, ``2 (pi_y y - pi^T x + (pi^T 1 - b) y)``.
+        """
         factors = ACCELERATED.factors(mean_cost / self.wishes.epsilon)
-        settings = self._settings("Sinkhorn", ACCELERATED.drive)
-        plan = self._solve(CloudCost(self.x, self.y), (self.a, self.b), settings, factors)
-        for_x = for_y = None
-        if wanted[0]:
-            for_x = 2 * (a[..., None] * self.x.points - plan.apply(self.y.points))
+        costs = CloudCost(self.x, self.y)
+        plan = self._solve(costs, (self.a, self.b), "Sinkhorn", ACCELERATED.drive, factors)
+        for_x = plan.apply(self.y.points, -2.0) if wanted[0] else None
+        for_y = None
         if wanted[1]:
-            moved = plan.apply_transposed(self.x.right[..., :-1, :].mT)
-            for_y = 2 * (moved[..., -1:] * self.y.points - moved[..., :-1])
-        for_a = _centred(plan.f, a) if wanted[2] else None
-        for_b = _centred(plan.g, b) if wanted[3] else None
+            moved = plan.apply_transposed(self.x.right[:, :-1].mT, 2.0)
+            for_y = (moved[..., -1] - 2 * self.b)[..., None] * self.y.points - moved[..., :-1]
+        for_a = _centred(plan.f, self.a) if wanted[2] else None
+        for_b = _centred(plan.g, self.b) if wanted[3] else None
         return plan.value, [for_x, for_y, for_a, for_b]
 
-    def _itself(self, cloud: Cloud, weights: Tensor) -> _Plan:
-        # the potential of a point without weight is as far off as its neighbours: only rows can be anchored there
-        costs = SelfCost(cloud) if bool((weights > 0).all()) else CloudCost(cloud, cloud)
-        return self._solve(costs, (weights, weights), self._settings("SymmetricSinkhorn", AveragingDrive), [])
-
-    def _settings(self, name: str, drive: Callable[[Kernel, Any], Drive]) -> FixedPoint:
+    def _itself(self, cloud: Cloud, a: Any) -> _Plan:
+        if a.min() <= 0:
+            # the potential of a point without weight is as far off as its neighbours: only rows can be anchored there
+            return self._solve(CloudCost(cloud, cloud), (a, a), "SymmetricSinkhorn", AveragingDrive, [])
         wishes = self.wishes
-        return FixedPoint(drive=drive, tolerance=wishes.tolerance, max_steps=wishes.max_steps, name=name)
+        kernel = SelfKernel(SelfCost(cloud), a, epsilon=wishes.epsilon, buffer=self._buffer(a, a))
+        end = average(kernel, tolerance=wishes.tolerance, max_steps=wishes.max_steps)
+        self._tell("SymmetricSinkhorn", end.error, end.n_steps, end.otherwise)
+        return _Plan.itself(end, kernel, wishes.epsilon)
 
     def _solve(
-        self, costs: CostRows, weights: tuple[Tensor, Tensor], settings: FixedPoint, factors: list[float]
+        self, costs: CostRows, weights: tuple[Any, Any], name: str, drive: Any, factors: list[float]
     ) -> _Plan:
+        """Solve a term by the common iteration."""
         wishes, (a, b) = self.wishes, weights
-        shape = (len(a), a.shape[-1], b.shape[-1])
-        buffer = self._memory[: shape[0] * shape[1] * shape[2]].view(shape)
+        buffer = self._buffer(a, b)
 
         def kernel_at(factor: float, tolerance: float) -> Kernel:
             return FlatKernel(costs, a, b, epsilon=factor * wishes.epsilon, buffer=buffer)
 
-        stage = approach(kernel_at, to_loop(a), settings, factors=factors, f=None)
-        if wishes.on_failure != "return":
-            _tell(stage, settings, wishes)
-        return _Plan.of(stage, to_loop(a), to_loop(b), wishes.epsilon)
+        settings = FixedPoint(drive, wishes.tolerance, wishes.max_steps, name)
+        stage = approach(kernel_at, a, settings, factors=factors, f=None)
+        self._tell(name, stage.error, stage.n_steps, stage.otherwise)
+        return _Plan.between(stage, a, b, wishes.epsilon)
 
+    def _buffer(self, a: Any, b: Any) -> Any:
+        """Return the memory in the shape of a term."""
+        shape = (len(a), a.shape[-1], b.shape[-1])
+        return self._memory[: math.prod(shape)].reshape(shape)
 
-def _tell(stage: Stage, settings: FixedPoint, wishes: Wishes) -> None:
-    statuses = statuses_of(from_loop(stage.error), settings.tolerance, stage.otherwise)
-    failures = [status for status in statuses if status is not Status.CONVERGED]
-    if failures:
-        error, n_steps = float(stage.error.max()), int(stage.n_steps.max())
-        tell(Outcome(settings.name, error, n_steps, failures[0]), wishes.on_failure, wishes.tolerance)
+    def _tell(self, name: str, error: Any, n_steps: Any, otherwise: Status) -> None:
+        """Say where a term missed its tolerance."""
+        wishes, worst = self.wishes, float(error.max())
+        if worst <= wishes.tolerance:
+            return
+        statuses = statuses_of(from_loop(error), wishes.tolerance, otherwise)
+        failure = next(status for status in statuses if status is not Status.CONVERGED)
+        steps = n_steps if isinstance(n_steps, int) else int(n_steps.max())
+        tell(Outcome(name, worst, steps, failure), wishes.on_failure, wishes.tolerance)
 
 
 def _centred(potential: Any, weights: Any) -> Any:
-    return potential - (weights * potential).sum(-1)[:, None]
+    return potential - inner(weights, potential)[:, None]

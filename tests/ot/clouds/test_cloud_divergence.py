@@ -1,5 +1,7 @@
 """The divergence of clouds a few rows at a time is the divergence."""
 
+from typing import Any
+
 import pytest
 import torch
 from ot_contracts import random_weights, rng
@@ -60,10 +62,53 @@ def test_a_cloud_against_itself_takes_as_many_passes_at_every_epsilon(epsilon: f
     torch.testing.assert_close(plan.value, truth.value, atol=1e-5 * epsilon + 1e-9, rtol=0)
 
 
+@pytest.mark.parametrize("rho", [None, 1.0])
+@pytest.mark.parametrize("batch", [False, True])
+def test_starts_reach_the_three_solves_and_lead_to_the_same_value(rho: float | None, batch: bool) -> None:
+    x, y, a, b = arrays()
+    if batch:
+        x, y = torch.stack([x, x.flip(0)]), torch.stack([y, y + 0.2])
+
+    def problem(shift: float) -> ot.CloudProblem:
+        return ot.CloudProblem(x + shift, y, regulariser=ot.Entropic(0.1), a=a, b=b, rho=rho)
+
+    wishes: dict[str, Any] = {"tolerance": 1e-8, "max_steps": 5000, "on_failure": "raise"}
+    starts = ot.cloud_terms(problem(1e-3), **wishes)
+    cold, warm = (ot.cloud_terms(problem(0.0), starts=given, **wishes) for given in (None, starts))
+    for name in ("between", "of_x", "of_y"):
+        steps, fewer = getattr(cold, name).n_steps, getattr(warm, name).n_steps
+        # the subsample, here of all points, has brought a cold solve near already
+        limit = steps if name == "between" else steps - 1
+        assert bool((fewer <= limit).all()), (name, steps, fewer)
+    from_nothing = ot.solve_clouds(
+        problem(0.0),
+        solver=ot.Streaming(coarse=1) if rho is None else ot.UnbalancedStreaming(coarse=1),
+        **wishes,
+    )
+    assert bool((warm.between.n_steps < from_nothing.n_steps).all())
+    expected = ot.cloud_divergence(problem(0.0), **wishes)
+    torch.testing.assert_close(warm.divergence(), expected, atol=1e-8, rtol=0)
+    torch.testing.assert_close(
+        ot.cloud_divergence(problem(0.0), starts=starts, **wishes), expected, atol=1e-8, rtol=0
+    )
+
+
+def test_the_same_clouds_take_one_pass_a_term() -> None:
+    x, y, a, b = arrays()
+    problem = ot.CloudProblem(x, y, regulariser=ot.Entropic(0.1), a=a, b=b)
+    terms = ot.cloud_terms(problem, tolerance=1e-6, on_failure="raise")
+    again = ot.cloud_terms(problem, tolerance=1e-6, starts=terms, on_failure="raise")
+    assert [int(term.n_steps) for term in (again.between, again.of_x, again.of_y)] == [1, 1, 1]
+
+
 def test_what_it_cannot_do_is_told() -> None:
     x, y, a, b = arrays()
     problem = ot.CloudProblem(x, y, regulariser=ot.Entropic(0.01), a=a, b=b)
     with pytest.raises(ProblemError, match="against itself"):
         ot.solve_clouds(problem, solver=ot.SymmetricStreaming())
+    starts = ot.cloud_terms(problem, tolerance=1e-2)
+    fewer = ot.CloudProblem(x, y[:-1], regulariser=ot.Entropic(0.01))
+    with pytest.raises(ProblemError, match="starting potential for 23 columns"):
+        ot.cloud_divergence(fewer, starts=starts)
     with pytest.warns(ConvergenceWarning, match="Streaming"):
         ot.cloud_divergence(problem, tolerance=1e-9, max_steps=3)

@@ -1,6 +1,6 @@
 """Transport between large clouds: the cost is made a few rows at a time and never held; memory is linear in points."""
 
-from infot.ot.clouds.divergence import cloud_divergence
+from infot.ot.clouds.divergence import CloudTerms, cloud_divergence, cloud_terms
 from infot.ot.clouds.entry import solve_clouds
 from infot.ot.clouds.plan import CloudPlan
 from infot.ot.clouds.problem import CloudProblem
@@ -13,10 +13,12 @@ __all__ = [
     "CloudPlan",
     "CloudProblem",
     "CloudSolver",
+    "CloudTerms",
     "Streaming",
     "SymmetricStreaming",
     "UnbalancedStreaming",
     "cloud_divergence",
+    "cloud_terms",
     "cloud_value",
     "solve_clouds",
 ]

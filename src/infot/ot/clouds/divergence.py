@@ -1,16 +1,94 @@
 """The debiased Sinkhorn divergence between large clouds."""
 
+from dataclasses import dataclass
+
 from jaxtyping import Float
 from torch import Tensor
 
 from infot.errors import ProblemError
 from infot.ot.clouds.entry import solve_clouds
+from infot.ot.clouds.plan import CloudPlan
 from infot.ot.clouds.problem import CloudProblem
 from infot.ot.clouds.streaming import CloudSolver
 from infot.ot.clouds.symmetric import SymmetricStreaming
 from infot.ot.clouds.value import cloud_value
 
-__all__ = ["cloud_divergence"]
+__all__ = ["CloudTerms", "cloud_divergence", "cloud_terms"]
+
+
+@dataclass(frozen=True, eq=False)
+class CloudTerms:
+    """The plans of the three terms of a divergence.
+
+    Args:
+        between: The plan between the clouds.
+        of_x: The plan of the first cloud with itself.
+        of_y: That of the second.
+    """
+
+    between: CloudPlan
+    of_x: CloudPlan
+    of_y: CloudPlan
+
+    def divergence(self) -> Float[Tensor, "*batch"]:
+        """Return ``W(x, y) - W(x, x) / 2 - W(y, y) / 2``; see :func:`cloud_divergence`."""
+        own = cloud_value(self.of_x) + cloud_value(self.of_y)
+        return cloud_value(self.between) - own / 2 + _charge_on_masses(self.between.problem)
+
+
+def cloud_terms(
+    problem: CloudProblem,
+    *,
+    solver: CloudSolver | None = None,
+    tolerance: float = 1e-3,
+    max_steps: int = 500,
+    starts: CloudTerms | None = None,
+    on_failure: str = "warn",
+) -> CloudTerms:
+    """Solve the three terms of a divergence, and keep their plans.
+
+    Args:
+        problem: The two clouds; see :func:`cloud_divergence`, as for the other arguments.
+        solver: How the term between the clouds is solved.
+        tolerance: L1 marginal error of each term.
+        max_steps: Limit on the passes over the cost of each term.
+        starts: The terms of similar clouds, as many points each, to start from.
+        on_failure: See :func:`infot.ot.solve`.
+
+    Raises:
+        ProblemError: if the problem has ``rho``, but not one finite number for both sides, or the starts are those of
+            clouds of other sizes.
+
+    Example:
+        >>> import torch
+        >>> from infot import ot
+        >>> x, y = torch.rand(50, 2, dtype=torch.float64), torch.rand(40, 2, dtype=torch.float64)
+        >>> terms = ot.cloud_terms(ot.CloudProblem(x, y, regulariser=ot.Entropic(0.1)), tolerance=1e-6)
+        >>> moved = ot.CloudProblem(x + 1e-3, y, regulariser=ot.Entropic(0.1))
+        >>> bool(ot.cloud_terms(moved, tolerance=1e-6, starts=terms).between.n_steps < terms.between.n_steps)
+        True
+    """
+    _charge_on_masses(problem)  # what has no divergence is refused before anything is solved
+
+    def term(cloud: CloudProblem, how: CloudSolver | None, start: CloudPlan | None) -> CloudPlan:
+        return solve_clouds(
+            cloud, solver=how, tolerance=tolerance, max_steps=max_steps, start=start, on_failure=on_failure
+        )
+
+    averages = SymmetricStreaming() if problem.rho is None else None
+    return CloudTerms(
+        term(problem, solver, None if starts is None else starts.between),
+        term(
+            _itself(problem, problem.x, problem.row_weights),
+            averages,
+            None if starts is None else starts.of_x,
+        ),
+        term(
+            _itself(problem, problem.y, problem.column_weights),
+            averages,
+            None if starts is None else starts.of_y,
+        ),
+    )
 
 
 def cloud_divergence(
@@ -19,6 +97,7 @@ def cloud_divergence(
     solver: CloudSolver | None = None,
     tolerance: float = 1e-3,
     max_steps: int = 500,
+    starts: CloudTerms | None = None,
     on_failure: str = "warn",
 ) -> Float[Tensor, "*batch"]:
     """Return ``W(x, y) - W(x, x) / 2 - W(y, y) / 2``, one epsilon for the three terms, in memory linear in the points.
@@ -32,10 +111,12 @@ def cloud_divergence(
         solver: How the term between the clouds is solved; the others take symmetric averages where marginals are kept.
         tolerance: L1 marginal error of each term.
         max_steps: Limit on the passes over the cost of each term.
+        starts: The terms of similar clouds, by :func:`cloud_terms`, to start from.
         on_failure: See :func:`infot.ot.solve`.
 
     Raises:
-        ProblemError: if the problem has ``rho``, but not one finite number for both sides.
+        ProblemError: if the problem has ``rho``, but not one finite number for both sides, or the starts are those of
+            clouds of other sizes.
 
     Example:
         >>> import torch
@@ -45,28 +126,28 @@ def cloud_divergence(
         >>> abs(float(ot.cloud_divergence(problem, tolerance=1e-8))) < 1e-6
         True
     """
+    terms = cloud_terms(
+        problem,
+        solver=solver,
+        tolerance=tolerance,
+        max_steps=max_steps,
+        starts=starts,
+        on_failure=on_failure,
+    )
+    return terms.divergence()
 
-    def term(cloud: CloudProblem, how: CloudSolver | None) -> Tensor:
-        plan = solve_clouds(
-            cloud, solver=how, tolerance=tolerance, max_steps=max_steps, on_failure=on_failure
-        )
-        return cloud_value(plan)
 
-    def itself(points: Tensor, weights: Tensor) -> Tensor:
-        cloud = CloudProblem(
-            points,
-            points,
-            regulariser=problem.regulariser,
-            cost=problem.cost,
-            a=weights,
-            b=weights,
-            rho=problem.rho,
-        )
-        return term(cloud, SymmetricStreaming() if problem.rho is None else None)
-
-    excess = _charge_on_masses(problem)
-    own = itself(problem.x, problem.row_weights) + itself(problem.y, problem.column_weights)
-    return term(problem, solver) - own / 2 + excess
+def _itself(problem: CloudProblem, points: Tensor, weights: Tensor) -> CloudProblem:
+    """Return the problem of one of the clouds with itself."""
+    return CloudProblem(
+        points,
+        points,
+        regulariser=problem.regulariser,
+        cost=problem.cost,
+        a=weights,
+        b=weights,
+        rho=problem.rho,
+    )
 
 
 def _charge_on_masses(problem: CloudProblem) -> Tensor | float:

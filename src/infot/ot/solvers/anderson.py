@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from infot.numerics import empty_loop, namespace, solve_small
+from infot.numerics import empty_loop, inner, largest, namespace, solve_small
 
 __all__ = ["Anderson"]
 
@@ -42,11 +42,13 @@ class Anderson:
         self._root = self._xp.sqrt(weights)
         self._held = 0
         self._last: _Last | None = None
-        self._floor: Any = None
+        self._best: Any = None  # the value that points after it must reach, up to rounding
+        self._first: Any = None  # the first point, and its value
+        self._afresh = False  # whether the last point was put in the place of a rejected one
         self._rejected = False  # whether any item ever was: until then nothing is held back
         self._went: Any = None
-        self._boldness = 0 * self._root[:, :1] + 1
-        self._reach = self._boldness + float("inf")
+        self._boldness: Any = None
+        self._reach: Any = None
 
     def next(self, x: Any, step: Any, error: Any, value: Any = None, *, bold: Any = None) -> Any:
         """Return the next point.
@@ -64,20 +66,18 @@ class Anderson:
         if bold is not None:
             step = step + self._boldness * (bold - step) if self._rejected else bold
             plain = x + step
-        error = self._judged(x, error, value)
-        now = _Last(plain, safe, step * self._root, error)
-        if self._last is None:
-            self._last = now
+        last, error = self._last, self._judged(x, error, value)
+        now = self._last = _Last(plain, safe, step * self._root, error)
+        if last is None:
             return plain
-        if not _grew_little(error, self._last.error):
-            return self._fall_back(now, self._last)
+        if not _all(error <= _GROWTH * last.error):
+            return self._fall_back(now, last)
         if self._held == 0:
             self._allocate(x)
         slot = self._held % self.memory
         self._held += 1
-        self._moves[:, slot] = plain - self._last.plain
-        self._turns[:, slot] = now.scaled - self._last.scaled
-        self._last = now
+        self._moves[:, slot] = plain - last.plain
+        self._turns[:, slot] = now.scaled - last.scaled
         self._went = self._within_reach(self._ahead(self._correction(now.scaled, slot), now.scaled))
         return plain - self._went
 
@@ -86,19 +86,23 @@ class Anderson:
 
         The point after a rejected one stands on a safe step: it is accepted, and counts from there.
         """
-        if value is None:
+        best, last = self._best, self._last
+        if value is None or best is None or last is None:
+            self._best, self._first = value, (x, value)
             return error
-        if self._floor is None or self._last is None:
-            scale = abs(value) + self._xp.amax(abs(x), -1)
-            self._slack = _ROUNDINGS * self._xp.finfo(value.dtype).eps * scale
-            self._floor = value - self._slack
+        if not self._afresh and _all(value >= best) and _all(error <= _GROWTH * last.error):
+            self._best = value
             return error
-        xp, floor, last = self._xp, self._floor, self._last.error
-        afresh = xp.isinf(last)
-        error = xp.where((value < floor) & ~afresh, float("inf"), error)
+        xp = self._xp
+        # of where it began: were it of where it is, potentials that go astray would bear ever more
+        first, its_value = self._first
+        rounding = _ROUNDINGS * xp.finfo(value.dtype).eps * (abs(its_value) + largest(abs(first), -1))
+        afresh = xp.isinf(last.error)
+        error = xp.where((value < best - rounding) & ~afresh, float("inf"), error)
         # a point that is thrown away raises no floor: no point after it could be held to that
-        raised = xp.where(afresh, value - self._slack, xp.maximum(value - self._slack, floor))
-        self._floor = xp.where(error <= _GROWTH * last, raised, floor)
+        raised = xp.where(afresh, value, xp.maximum(value, best))
+        self._best = xp.where(error <= _GROWTH * last.error, raised, best)
+        self._afresh = False
         return error
 
     def _ahead(self, correction: Any, scaled: Any) -> Any:
@@ -107,8 +111,8 @@ class Anderson:
         Where steps hardly change, their differences are rounding, which says how to go on but not which way: it is the
         way of the steps.
         """
-        forward = (scaled * (scaled - correction * self._root)).sum(-1)
-        if float(forward.min()) >= 0:
+        forward = inner(scaled, scaled - correction * self._root)
+        if _all(forward >= 0):
             return correction
         return self._xp.where((forward < 0)[..., None], -correction, correction)
 
@@ -127,44 +131,49 @@ class Anderson:
         self._moves = empty_loop(x, batch, memory, x.shape[-1])
         self._turns = empty_loop(x, batch, memory, x.shape[-1])
         self._gram = empty_loop(x, batch, memory, memory)
-        self._moves[:], self._turns[:], self._gram[:] = 0, 0, 0
-        self._ridge = self._gram + 0
+        self._norms, self._ridge = empty_loop(x, batch, memory), empty_loop(x, memory, memory)
+        self._norms[:], self._ridge[:] = 0, 0
+        ridge = max(_RIDGE, 8 * float(self._xp.finfo(x.dtype).eps))
         for index in range(memory):
-            self._ridge[:, index, index] = max(_RIDGE, 8 * float(self._xp.finfo(x.dtype).eps))
+            self._ridge[index, index] = ridge
 
     def _correction(self, scaled: Any, slot: int) -> Any:
         """Return the combination of moves whose turns best explain the step."""
-        xp, held = self._xp, min(self._held, self.memory)
+        product, held = self._xp.matmul, min(self._held, self.memory)
         turns, gram = self._turns[:, :held], self._gram[:, :held, :held]
-        products = turns @ turns[:, slot, :, None]
-        gram[:, slot] = products[..., 0]
-        gram[:, :, slot] = products[..., 0]
-        # by Cauchy and Schwarz the largest entry stands on the diagonal
-        scale = 1 / (xp.amax(gram, (-2, -1))[:, None, None] + _TINY)
-        target = (turns @ scaled[..., None])[..., 0]
-        weights = solve_small(gram * scale + self._ridge[:, :held, :held], target * scale[..., 0])
-        return (weights[:, None] @ self._moves[:, :held])[:, 0]
+        products = product(turns, turns[:, slot, :, None])[..., 0]
+        gram[:, slot] = products
+        gram[:, :, slot] = products
+        self._norms[:, slot] = products[:, slot]
+        target = product(turns, scaled[..., None])[..., 0]
+        trace = (self._norms.sum(-1) + _TINY)[:, None, None]
+        weights = solve_small(gram + trace * self._ridge[:held, :held], target)
+        return product(weights[:, None], self._moves[:, :held])[:, 0]
 
     def _fall_back(self, now: _Last, last: _Last) -> Any:
         """Forget the history of rejected items and take their last safe step; others go on without extrapolation."""
-        where, rejected = self._xp.where, ~(now.error <= _GROWTH * last.error)
+        xp, where, rejected = self._xp, self._xp.where, ~(now.error <= _GROWTH * last.error)
         mask = rejected[..., None]
-        self._rejected = True
+        if not self._rejected:
+            self._boldness = xp.ones_like(self._root[:, :1])
+            self._reach = self._boldness + float("inf")
+        self._rejected = self._afresh = True
         self._boldness = where(mask, self._boldness / _SHORTER, self._boldness)
         if self._went is not None:
-            length = self._xp.amax(abs(self._went), -1, keepdims=True)
+            length = xp.amax(abs(self._went), -1, keepdims=True)
             self._reach = where(mask & (length > 0), length / _SHORTER, self._reach)
             self._went = None
         if self._held:
-            self._moves[rejected], self._turns[rejected] = 0, 0
-            self._gram = self._turns @ self._turns.mT
+            held = min(self._held, self.memory)
+            turns = self._turns[:, :held]
+            self._moves[rejected], turns[rejected] = 0, 0
+            self._gram[:, :held, :held] = turns @ turns.mT
+            self._norms[:, :held] = inner(turns, turns)
         plain = where(mask, last.safe, now.plain)
         safe, scaled = where(mask, last.safe, now.safe), where(mask, last.scaled, now.scaled)
         self._last = _Last(plain, safe, scaled, where(rejected, now.error + float("inf"), now.error))
         return plain
 
 
-def _grew_little(error: Any, last_error: Any) -> bool:
-    if len(error) == 1:
-        return float(error[0]) <= _GROWTH * float(last_error[0])
-    return bool((error <= _GROWTH * last_error).all())
+def _all(mask: Any) -> bool:
+    return bool(mask[0]) if len(mask) == 1 else bool(mask.all())

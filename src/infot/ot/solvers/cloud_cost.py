@@ -5,9 +5,7 @@
 
 from typing import Any
 
-from torch import Tensor
-
-from infot.numerics import empty_loop, from_loop, namespace, to_loop
+from infot.numerics import empty_loop, from_loop, inner, namespace, to_loop
 from infot.ot.solvers.flat_kernel import CostRows
 
 __all__ = ["Cloud", "CloudCost", "SelfCost"]
@@ -19,26 +17,35 @@ class Cloud:
     Args:
         points: The points, ``(B, n, d)``, an array of inner loops; near the origin, for far from it the expanded
             square loses digits.
+        weights: Their weights, ``(B, n)``, with sum one.
+
+    Attributes:
+        points: The points.
+        right: ``(x, 1, |x|^2)`` a column, ``(B, d + 2, n)``.
     """
 
-    def __init__(self, points: Any) -> None:
+    def __init__(self, points: Any, weights: Any) -> None:
         batch, n, d = points.shape
-        squares = (points * points).sum(-1)
+        squares = inner(points, points)
         self.points = points
-        self.left = empty_loop(points, batch, n, d + 2)
-        self.left[..., :d] = 2 * points
-        self.left[..., d] = -squares
-        self.left[..., d + 1] = -1
+        self._half = empty_loop(points, batch, n, d + 2)
+        self._half[..., :d] = points
+        self._half[..., d] = -0.5 * squares
+        self._half[..., d + 1] = -0.5
         self.right = empty_loop(points, batch, d + 2, n)
         self.right[:, :d] = points.mT
         self.right[:, d] = 1
         self.right[:, d + 1] = squares
-        self._mean = self.right.sum(-1) / n
+        self._mean = (self.right @ weights[..., None])[..., 0]
+
+    def left(self, epsilon: float) -> Any:
+        """Return ``(2 x, -|x|^2, -1) / epsilon``, ``(B, n, d + 2)``, whose product with ``right`` is the exponents."""
+        return self._half * (2 / epsilon)
 
     def mean_cost(self, other: "Cloud") -> float:
-        """Return the mean squared distance between the points of two clouds, the largest of the batch."""
+        """Return the mean squared distance between two clouds under their weights, the largest of the batch."""
         mean, others = self._mean, other._mean
-        products = (mean[:, :-2] * others[:, :-2]).sum(-1)
+        products = inner(mean[:, :-2], others[:, :-2])
         return float((mean[:, -1] + others[:, -1] - 2 * products).max())
 
 
@@ -53,19 +60,20 @@ class CloudCost(CostRows):
     def __init__(self, x: Cloud, y: Cloud) -> None:
         self._x, self._y = x, y
 
-    def exponents(self, f: Any, epsilon: float, out: Tensor) -> tuple[Tensor, None]:
+    def exponents(self, f: Any, epsilon: float, out: Any) -> tuple[Any, None]:
         """Write the exponents by a product, and bring each row's largest to zero if ``f`` is None."""
-        lift = self._x.left * (1 / epsilon)
+        lift, right = self._x.left(epsilon), self._y.right
         product = namespace(lift).matmul
         if f is None:
-            product(lift, self._y.right, out=to_loop(out))
-            top = out.amax(-1)
-            out.sub_(top.unsqueeze(-1))
-            return top.neg_(), None
+            product(lift, right, out=out)
+            exponents = from_loop(out)
+            top = exponents.amax(-1)
+            exponents.sub_(top.unsqueeze(-1))
+            return -to_loop(top), None
         scaled = f * (1 / epsilon)
         lift[..., -2] += scaled
-        product(lift, self._y.right, out=to_loop(out))
-        return from_loop(scaled), None
+        product(lift, right, out=out)
+        return scaled, None
 
 
 class SelfCost(CostRows):
@@ -78,14 +86,15 @@ class SelfCost(CostRows):
     def __init__(self, x: Cloud) -> None:
         self._x = x
 
-    def exponents(self, f: Any, epsilon: float, out: Tensor) -> tuple[Tensor, Tensor]:
+    def exponents(self, f: Any, epsilon: float, out: Any) -> tuple[Any, Any]:
         """Write the exponents with the potential on both sides, which keeps them symmetric."""
-        lift = self._x.left * (1 / epsilon)
-        right = self._x.right
-        scaled = 0 * lift[..., -2] if f is None else f * (1 / epsilon)
-        if f is not None:
+        lift, right = self._x.left(epsilon), self._x.right
+        if f is None:
+            scaled = 0 * lift[..., -2]
+        else:
+            scaled = f * (1 / epsilon)
             lift[..., -2] += scaled
             right = right + 0
             right[:, -1] -= f
-        namespace(lift).matmul(lift, right, out=to_loop(out))
-        return from_loop(scaled), from_loop(-scaled)
+        namespace(lift).matmul(lift, right, out=out)
+        return scaled, -scaled

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import Any
 
-from infot.numerics import namespace
+from infot.numerics import inner, namespace
 from infot.ot.solvers.anderson import Anderson
 from infot.ot.solvers.kernel import Evaluation, Kernel
 
@@ -53,9 +53,7 @@ class AcceleratedDrive(Drive):
 
 def _semidual(a: Any, b: Any, now: Evaluation) -> Any:
     """Return the value of the semi-dual, ``(B,)``, which safe steps never lower."""
-    if len(a) == 1:
-        return (a[0] @ now.f[0] + b[0] @ now.g[0]).reshape(1)
-    return (a * now.f).sum(-1) + (b * now.g).sum(-1)
+    return inner(a, now.f) + inner(b, now.g)
 
 
 class AveragingDrive(Drive):

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from infot.numerics import from_loop, namespace, to_loop
+from infot.numerics import from_loop, inner, namespace, to_loop
 from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic
 from infot.ot.solution import Solution
@@ -82,20 +82,23 @@ def fixed_point(
         start: Potential to start from; then there is none either.
     """
     nest = Nest.of(regulariser, problem.row_weights, problem.blocks)
-    buffer = torch.empty_like(problem.cost, memory_format=torch.contiguous_format)
+    a, b = to_loop(problem.row_weights), to_loop(problem.column_weights)
+    memory = torch.empty_like(problem.cost, memory_format=torch.contiguous_format)
+    buffer = to_loop(memory)
 
     def kernel_at(factor: float, tolerance: float) -> Kernel:
-        cost, b = problem.cost, problem.column_weights
         if nest.sizes:
-            return NestedKernel(cost, b, nest.scaled(factor), tolerance=tolerance, buffer=buffer)
-        costs, epsilon = GivenCost(cost), factor * nest.epsilon
-        return FlatKernel(costs, problem.row_weights, b, epsilon=epsilon, buffer=buffer)
+            prices = nest.scaled(factor)
+            return NestedKernel(
+                problem.cost, problem.column_weights, prices, tolerance=tolerance, buffer=memory
+            )
+        return FlatKernel(GivenCost(problem.cost), a, b, epsilon=factor * nest.epsilon, buffer=buffer)
 
     factors = []
     if stages is not None and start is None:
         factors = stages.factors((problem.mean_cost - float(problem.cost.amin())) / nest.epsilon)
     f = None if start is None else to_loop(start)
-    final = approach(kernel_at, to_loop(problem.row_weights), settings, factors=factors, f=f)
+    final = approach(kernel_at, a, settings, factors=factors, f=f)
     perturbed = isinstance(regulariser, Structured)
     return _finish(problem, nest if perturbed else replace(nest, sizes=()), final, settings)
 
@@ -137,7 +140,7 @@ def _iterate(kernel: Kernel, a: Any, settings: FixedPoint, f: Any, used: int) ->
     while True:
         step += 1
         now = kernel.evaluate(f, error)
-        error = (abs(now.row_mass - 1) * a).sum(-1)
+        error = inner(abs(now.row_mass - 1), a)
         if count.over(error, step) or step == settings.max_steps:
             break
         if step % _WATCH == 0 and patience.exhausted(error):

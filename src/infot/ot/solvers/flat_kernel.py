@@ -17,18 +17,17 @@ class CostRows(ABC):
     """Costs that can be written out: a matrix that is there, or one that is made from points when it is needed."""
 
     @abstractmethod
-    def exponents(
-        self, f: Any, epsilon: float, out: Float[Tensor, "B n m"]
-    ) -> tuple[Float[Tensor, "B n"], Float[Tensor, "B m"] | None]:
+    def exponents(self, f: Any, epsilon: float, out: Any) -> tuple[Any, Any]:
         """Write ``(f - C) / epsilon`` to ``out`` and return ``f / epsilon``.
 
         Args:
             f: Potential of the rows, an array of inner loops; None takes ``min_x C``.
             epsilon: The price, in units of cost.
-            out: Where to write.
+            out: Where to write, ``(B, n, m)``, an array of inner loops.
 
         Returns:
-            ``f / epsilon``, and what has been taken off each column already; None if nothing has.
+            ``f / epsilon``, ``(B, n)``, and what has been taken off each column already, ``(B, m)``, None if nothing
+            has; arrays of inner loops.
         """
 
 
@@ -42,12 +41,12 @@ class GivenCost(CostRows):
     def __init__(self, cost: Float[Tensor, "B n m"]) -> None:
         self._cost = cost
 
-    def exponents(self, f: Any, epsilon: float, out: Tensor) -> tuple[Tensor, None]:
+    def exponents(self, f: Any, epsilon: float, out: Any) -> tuple[Any, None]:
         """Write the exponents in one pass, after one more for the least cost of each row if ``f`` is None."""
         potential = self._cost.amin(-1) if f is None else from_loop(f)
         scaled = potential * (1 / epsilon)
-        torch.sub(scaled.unsqueeze(-1), self._cost, alpha=1 / epsilon, out=out)
-        return scaled, None
+        torch.sub(scaled.unsqueeze(-1), self._cost, alpha=1 / epsilon, out=from_loop(out))
+        return to_loop(scaled), None
 
 
 class FlatKernel(Kernel):
@@ -55,77 +54,67 @@ class FlatKernel(Kernel):
 
     Args:
         costs: The costs.
-        a: Weights of the rows.
-        b: Weights of the columns.
+        a: Weights of the rows, ``(B, n)``, an array of inner loops.
+        b: Weights of the columns, ``(B, m)``, likewise.
         epsilon: Price of a nat, in units of cost.
-        buffer: Memory for the kernel, which is overwritten.
+        buffer: Memory for the kernel, ``(B, n, m)``, likewise; it is overwritten.
     """
 
-    def __init__(
-        self,
-        costs: CostRows,
-        a: Float[Tensor, "B n"],
-        b: Float[Tensor, "B m"],
-        *,
-        epsilon: float,
-        buffer: Float[Tensor, "B n m"],
-    ) -> None:
-        self.a, self.b = to_loop(a), to_loop(b)
+    def __init__(self, costs: CostRows, a: Any, b: Any, *, epsilon: float, buffer: Any) -> None:
+        self.a, self.b = a, b
         self.epsilon = epsilon
-        self._costs, self._buffer = costs, buffer
-        self._absent = (a <= 0).unsqueeze(-1) if self.a.min() <= 0 else None
-        self._largest = largest_exponent(buffer.dtype)
-        self._tiny = torch.finfo(buffer.dtype).tiny
-        self._xp = namespace(self.a)
+        self._costs, self._kernel = costs, buffer
+        self._exponents = from_loop(buffer)
+        self.matrix = buffer[:, None]
+        self._absent = from_loop(a <= 0).unsqueeze(-1) if a.min() <= 0 else None
+        self._largest = largest_exponent(self._exponents.dtype)
+        self._xp = namespace(a)
+        # arrays without axes take half the time of Python's numbers beside small arrays
+        self._rate, self._downwards, self._tiny = (
+            self._xp.asarray(number, dtype=a.dtype)
+            for number in (1 / epsilon, -epsilon, torch.finfo(self._exponents.dtype).tiny)
+        )
 
     def anchor(self, f: Any) -> Any:
         """Absorb a potential; see :meth:`Kernel.anchor`."""
-        scaled, soft = self._costs.exponents(f, self.epsilon, self._buffer)
-        exponents = self._buffer
+        scaled, soft = self._costs.exponents(f, self.epsilon, self._kernel)
+        exponents = self._exponents
         if soft is None:
             held = exponents if self._absent is None else exponents.masked_fill(self._absent, -torch.inf)
-            soft = held.amax(-2)
-            exponents.sub_(soft.unsqueeze(-2))
+            top = held.amax(-2)
+            soft = to_loop(top)
+            if abs(soft).max() > self._largest / 2:
+                exponents.sub_(top.unsqueeze(-2))
+            else:  # the largest of every column is within reach: nothing need be taken off
+                soft *= 0
         if self._absent is not None:
             exponents.clamp_(max=self._largest)
-        self.matrix = to_loop(exp_flushed(exponents))[:, None]
-        self._soft = to_loop(soft)
-        self._anchor = to_loop(scaled)
-        return self._anchor * self.epsilon
+        exp_flushed(exponents)
+        self._soft, self._anchor = soft, scaled
+        return scaled * self.epsilon
 
     def evaluate(self, f: Any, error: Any) -> Evaluation:
         """Evaluate the semi-dual in two products with the kernel."""
-        shift = f * (1 / self.epsilon) - self._anchor
+        xp, kernel = self._xp, self._kernel
+        shift = f * self._rate
+        shift -= self._anchor
         if abs(shift).max() > self._largest:
             self.anchor(f)
-            shift = 0 * shift
-        scaling = self._xp.exp(shift)
-        totals = _left(self.a * scaling, self.matrix)
+            shift *= 0
+        scaling = xp.exp(shift)
+        totals = xp.matmul((self.a * scaling)[:, None], kernel)[:, 0]
         totals += self._tiny
         loads = self.b / totals
-        row_mass = _right(self.matrix, loads)
+        row_mass = xp.matmul(kernel, loads[..., None])[..., 0]
         row_mass *= scaling
-        g = self._xp.log(totals)
+        row_mass += self._tiny
+        g = xp.log(totals)
         g += self._soft
-        g *= -self.epsilon
+        g *= self._downwards
         return Evaluation(f, g, row_mass, (scaling[:, None], loads[:, None]))
 
     def steps(self, now: Evaluation) -> tuple[Any, None]:
         """Return ``-epsilon log(row mass)``: Sinkhorn's half step."""
-        step = self._xp.log(now.row_mass + self._tiny)
-        step *= -self.epsilon
+        step = self._xp.log(now.row_mass)
+        step *= self._downwards
         return step, None
-
-
-def _left(rows: Any, matrix: Any) -> Any:
-    """Return ``rows @ matrix`` item by item; a single item takes the quicker road of two dimensions."""
-    if len(rows) == 1:
-        return (rows[0] @ matrix[0, 0])[None]
-    return (rows[:, None] @ matrix[:, 0])[:, 0]
-
-
-def _right(matrix: Any, columns: Any) -> Any:
-    """Return ``matrix @ columns``, likewise."""
-    if len(columns) == 1:
-        return (matrix[0, 0] @ columns[0])[None]
-    return (matrix[:, 0] @ columns[..., None])[..., 0]

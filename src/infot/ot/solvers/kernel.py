@@ -25,6 +25,7 @@ class Evaluation(NamedTuple):
             density.
         soft: Soft maximum of ``f - C`` over the noise, ``S = -A``, ``(B, K, m)``, where there are codes.
         posterior: ``p(c | x)``, ``(B, K, m)``, where there are codes.
+        code_mass: Mass of each code, ``(B, K)``, where there are codes.
     """
 
     f: Any
@@ -33,6 +34,7 @@ class Evaluation(NamedTuple):
     factors: tuple[Any, Any]
     soft: Any = None
     posterior: Any = None
+    code_mass: Any = None
 
 
 class Kernel(ABC):

@@ -9,12 +9,11 @@ settle within the codes.
 """
 
 from copy import copy
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
-from infot.numerics import namespace, solve_small, to_loop
+from infot.numerics import inner, largest, namespace, solve_small, to_loop
 from infot.ot.solvers.kernel import Evaluation
 from infot.ot.structure import Nest
 
@@ -30,8 +29,7 @@ _CAUTION = 0.25
 _SEEN = 0.7  # what the data see of a change of potential within a code, which smoothing damps
 
 
-@dataclass(frozen=True)
-class Codes:
+class Codes(NamedTuple):
     """Codes at given shifts.
 
     Args:
@@ -99,7 +97,7 @@ class Levels:
         xp, epsilon, kept = self._xp, self.epsilons[depth - 1], (*[slice(None)] * depth, None)
         share = level * (1 / epsilon)
         share += self._log_weights[depth - 1]
-        top = xp.amax(share, depth)
+        top = largest(share, depth)
         share -= top[kept]
         share = xp.exp(share)
         total = share.sum(depth)
@@ -120,14 +118,20 @@ class Levels:
         safe = -self.damping * logs
         if self.damping == self.epsilon:
             return safe, None
-        held = (now.posterior @ self.b[..., None])[..., 0]
+        held, steepest = now.code_mass, _SEEN * (1 / self.damping - 1 / self.epsilon)
         own = ((now.posterior * now.posterior) @ self.b[..., None])[..., 0]
         own /= held + self._tiny
-        rivals = _SEEN * (1 / self.damping - 1 / self.epsilon) * (1 - own)
-        longer = (1 / (1 / self.epsilon + rivals) - self.damping)[..., None]
+        # the curvature: that of plain smoothing, and what rivals add
+        own *= -steepest
+        own += 1 / self.epsilon + steepest
+        longer = 1 / own
+        longer -= self.damping
         of_codes = self._log(held / self.code_weights)
-        bold = longer * (of_codes[..., None] - logs.reshape(self.noise.shape))
-        return safe, safe + bold.reshape(safe.shape)
+        bold = of_codes[..., None] - logs.reshape(self.noise.shape)
+        bold *= longer[..., None]
+        bold = bold.reshape(safe.shape)
+        bold += safe
+        return safe, bold
 
     def _log(self, masses: Any) -> Any:
         return self._xp.log(masses + self._tiny)
@@ -154,7 +158,7 @@ class Levels:
 
     def _value(self, codes: Codes) -> Any:
         """Return the semi-dual value, up to what does not depend on the shift, ``(B,)``."""
-        return (self.code_weights * codes.shift).sum(-1) + (self.b * codes.g).sum(-1)
+        return inner(self.code_weights, codes.shift) + inner(self.b, codes.g)
 
     def _newton_step(self, soft: Any, now: Codes, least: Any, caution: float) -> tuple[Codes, bool]:
         """Take Newton's step as far as it brings the error below ``least`` or raises the value.
@@ -163,7 +167,7 @@ class Levels:
             The codes there, and whether the length tried first had to be shortened.
         """
         if now.shift is None:
-            now = replace(now, shift=0 * self.code_weights)
+            now = now._replace(shift=0 * self.code_weights)
         direction = self._newton(now, self.code_weights - now.masses)
         length = self._first_length(direction, caution)
         trial = self._codes(soft, now.shift + length[..., None] * direction)
@@ -178,7 +182,7 @@ class Levels:
         this share raises the value, where the whole step may not (Bach, EJS 4, 2010). Where codes hardly share data
         Newton's step is a thousand prices too long, and shortening it until it is not costs more than the step.
         """
-        reach = self._xp.amax(direction, -1) - self._xp.amin(direction, -1)
+        reach = largest(direction, -1) + largest(-direction, -1)
         reach *= caution / self.epsilons[0]
         return self._xp.log1p(reach) / (reach + self._tiny)
 
@@ -206,12 +210,13 @@ class Levels:
         """Return Newton's step on the shifts, with a small ridge and without the constant direction."""
         xp = self._xp
         hessian = self._hessian(now)
-        scale = (xp.amax(now.masses, -1) * (1 / self.epsilons[-1]))[:, None, None]
+        scale = (largest(now.masses, -1) * (1 / self.epsilons[-1]))[:, None, None]
         hessian /= scale
         hessian += self._ridge
         step = solve_small(hessian, gradient / scale[..., 0])
-        finite = xp.isfinite(step).all(-1)
-        return step if bool(finite.all()) else xp.where(finite[..., None], step, self._damped(now))
+        if bool(xp.isfinite(step).all()):
+            return step
+        return xp.where(xp.isfinite(step).all(-1)[..., None], step, self._damped(now))
 
     def _hessian(self, now: Codes) -> Any:
         """Return minus the second derivative of the semi-dual in the shifts.

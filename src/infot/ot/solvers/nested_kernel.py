@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from infot.numerics import exp_flushed, from_loop, largest_exponent, namespace, to_loop
+from infot.numerics import exp_flushed, from_loop, largest, largest_exponent, namespace, to_loop
 from infot.ot.solvers.kernel import Evaluation, Kernel
 from infot.ot.solvers.levels import Levels
 from infot.ot.structure import Nest
@@ -48,10 +48,19 @@ class NestedKernel(Kernel):
         shape = (cost.shape[0], nest.n_codes, -1, cost.shape[-1])
         self._cost, self._buffer = cost.reshape(shape), buffer.view(shape)
         self._absent = (nest.noise <= 0).unsqueeze(-1) if self.levels.noise.min() <= 0 else None
-        self._tolerance = tolerance
         self._largest = largest_exponent(cost.dtype)
-        self._tiny = torch.finfo(cost.dtype).tiny
         self._xp = namespace(self.levels.noise)
+        # arrays without axes take half the time of Python's numbers beside small arrays
+        self._tolerance, self._most, self._tiny, self._price, self._rate = (
+            self._xp.asarray(number, dtype=self.b.dtype)
+            for number in (
+                tolerance,
+                _CODE_SHARE,
+                torch.finfo(cost.dtype).tiny,
+                nest.epsilon,
+                1 / nest.epsilon,
+            )
+        )
 
     def anchor(self, f: Any) -> Any:
         """Absorb a potential; see :meth:`Kernel.anchor`."""
@@ -73,21 +82,58 @@ class NestedKernel(Kernel):
     def evaluate(self, f: Any, error: Any) -> Evaluation:
         """Evaluate the semi-dual at a potential near the anchor, after balancing the codes."""
         levels, xp = self.levels, self._xp
-        shift = (f.reshape(self._anchor.shape) - self._anchor) * (1 / levels.epsilon)
-        if abs(shift).max() > self._largest:
-            self.anchor(f)
-            shift = 0 * shift
-        scaling = xp.exp(shift)
-        totals = ((levels.noise * scaling)[..., None, :] @ self.matrix)[..., 0, :]
-        totals += self._tiny
-        soft = self._soft + levels.epsilon * xp.log(totals)
-        codes = levels.balance(soft, _CODE_SHARE * xp.clip(error, self._tolerance, 1.0))
+        scaling, totals, soft = self.soften(f)
+        enough = xp.minimum(_CODE_SHARE * xp.maximum(error, self._tolerance), self._most)
+        codes = levels.balance(soft, enough)
         if codes.shift is not None:
-            f, soft = self._shift(f, soft, codes.shift[..., None])
+            f, soft = self._shift(f, soft, codes.shift)
         loads = codes.posterior * levels.b_over_codes
         loads /= totals
-        masses = scaling * (self.matrix @ loads[..., None])[..., 0]
-        return Evaluation(f, codes.g, masses.reshape(f.shape), (scaling, loads), soft, codes.posterior)
+        masses = self.masses(scaling, loads)
+        return Evaluation(f, codes.g, masses, (scaling, loads), soft, codes.posterior, codes.masses)
+
+    def soften(self, f: Any) -> tuple[Any, Any, Any]:
+        """Return the soft maximum of ``f - C`` over the noise, at a potential that becomes the anchor if far from it.
+
+        Returns:
+            The row factor, ``(B, K, m)``, the products of the kernel with it, ``(B, K, M)``, and their soft maximum.
+        """
+        xp = self._xp
+        shift = f.reshape(self._anchor.shape) - self._anchor
+        shift *= self._rate
+        if abs(shift).max() > self._largest:
+            shift = self._nearer(f, shift)
+        scaling = xp.exp(shift)
+        totals = xp.matmul((self.levels.noise * scaling)[..., None, :], self.matrix)[..., 0, :]
+        totals += self._tiny
+        soft = xp.log(totals)
+        soft *= self._price
+        soft += self._soft
+        return scaling, totals, soft
+
+    def masses(self, scaling: Any, loads: Any) -> Any:
+        """Return the row masses, ``(B, n)``, between a row factor and a column factor, ``(B, K, M)``."""
+        masses = self._xp.matmul(self.matrix, loads[..., None])[..., 0]
+        masses *= scaling
+        return masses.reshape(len(masses), -1)
+
+    def _nearer(self, f: Any, shift: Any) -> Any:
+        """Bring the anchor near a potential, and return what is left between them, in units of the price.
+
+        Where whole codes have drifted the kernel stays as it is.
+        """
+        drift = largest(shift, -1) - largest(-shift, -1)
+        shift = shift - 0.5 * drift[..., None]
+        if abs(shift).max() <= self._largest:
+            self._translate(0.5 * self.levels.epsilon * drift)
+            return shift
+        self.anchor(f)
+        return 0 * shift
+
+    def _translate(self, shift: Any) -> None:
+        """Move the anchor of whole codes, ``(B, K)``; the kernel does not depend on it."""
+        self._anchor = self._anchor + shift[..., None]
+        self._soft = self._soft + shift[..., None]
 
     def opening(self, f: Any, error: Any) -> Any:
         """Return where steps at softer prices of the codes lead; the kernel does not depend on these prices.
@@ -104,10 +150,10 @@ class NestedKernel(Kernel):
         return f
 
     def _shift(self, f: Any, soft: Any, shift: Any) -> tuple[Any, Any]:
-        """Shift potential, soft maximum and anchor of whole codes; the kernel stays."""
-        self._anchor = self._anchor + shift
-        self._soft = self._soft + shift
-        return (f.reshape(self._anchor.shape) + shift).reshape(f.shape), soft + shift
+        """Shift potential, soft maximum and anchor of whole codes."""
+        self._translate(shift)
+        shifted = f.reshape(self._anchor.shape) + shift[..., None]
+        return shifted.reshape(f.shape), soft + shift[..., None]
 
     def steps(self, now: Evaluation) -> tuple[Any, Any]:
         """Return the step at the smallest price, a contraction (Berry 1994), and one at each code's own price."""

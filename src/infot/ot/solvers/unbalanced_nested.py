@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from infot.errors import ProblemError
+from infot.numerics import from_loop, to_loop
 from infot.ot.problem import OTProblem
 from infot.ot.solution import Solution
 from infot.ot.solvers.base import Solver, statuses_of
 from infot.ot.solvers.priced import PricedStep, Turn, in_stages, stage_factors, translation
+from infot.ot.solvers.priced_nest import PricedNest
 from infot.ot.stationarity import Stationarity, contraction, nest_of
 from infot.ot.structure import Structured
 from infot.ot.unbalanced import gain, inverse_price, relaxation, target
@@ -53,8 +56,9 @@ class UnbalancedNested(Solver):
                 f"{type(regulariser).__name__} and rho={problem.rho}; use Nested for problems without, "
                 "UnbalancedSinkhorn for Entropic ones"
             )
+        buffer = torch.empty_like(problem.cost, memory_format=torch.contiguous_format)
         end = in_stages(
-            lambda scale: _Nested(problem.derived(regulariser=regulariser.times(scale))),
+            lambda scale: _Nested(problem.derived(regulariser=regulariser.times(scale)), buffer),
             start,
             stage_factors(problem, regulariser.base.epsilon, self.factor, self.from_epsilon),
             memory=self.memory,
@@ -72,22 +76,25 @@ class UnbalancedNested(Solver):
 
 
 class _Nested(PricedStep):
-    """The iteration at one set of prices, in the log domain."""
+    """The iteration at one set of prices, in the kernel domain; a soft minimum at a price is one times its share."""
 
-    def __init__(self, problem: OTProblem) -> None:
+    def __init__(self, problem: OTProblem, buffer: Tensor) -> None:
         assert problem.marginal_prices is not None
         self.a, self.b, self._problem = problem.row_weights, problem.column_weights, problem
         self.rho_a, self.rho_b = problem.marginal_prices
-        self.epsilon = nest_of(problem).damping  # the price of a column's mass
+        nest = nest_of(problem)
+        self.epsilon = nest.damping  # the price of a column's mass
+        self._share = relaxation(self.rho_b, self.epsilon, self.b)
+        self._condition = PricedNest(problem.cost, self.b, nest, share=self._share, buffer=buffer)
 
     def turn(self, f: Tensor) -> Turn:
         """Evaluate the condition, translate in closed form, and step."""
-        now = Stationarity.at(self._problem, f)
-        inverse_a, share = inverse_price(self.rho_a, f), relaxation(self.rho_b, self.epsilon, f)
+        log_masses, kept = (from_loop(array) for array in self._condition.at(to_loop(f)))
+        inverse_a, share = inverse_price(self.rho_a, f), self._share
         inverse_b = inverse_price(self.rho_b, f) * share  # 1 / (rho_b + epsilon_1)
-        shift = translation((self.a, f, inverse_a), (self.b, now.g / share, inverse_b))
-        f, g = f + shift, now.g - share * shift
-        residual = now.residual + (inverse_a + inverse_b) * shift
+        shift = translation((self.a, f, inverse_a), (self.b, kept, inverse_b))
+        residual = log_masses + inverse_a * f + (inverse_a + inverse_b) * shift
+        f, g = f + shift, share * (kept - shift)
         wanted = target(f, self.a, self.rho_a)
         error = (wanted * residual.expm1()).abs().sum(-1)
         move = -contraction(self._problem, self.epsilon, f) * residual
