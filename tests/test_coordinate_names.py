@@ -5,7 +5,7 @@ import torch
 from infot.assembly import build_latents
 from infot.config import ModelConfig
 from infot.coordinate_names import code_names, noise_names
-from infot.factor_codes import code_numbers
+from infot.evaluation.factor_codes import code_numbers
 from infot.models.blocks import Categorical, Circle, Normal, Uniform
 from infot.models.latents import LatentSpace
 from infot.presets import PRESETS

@@ -10,7 +10,7 @@ from infot.config_checks import check_config, check_config_with_data
 from infot.coordinate_names import code_names
 from infot.data import Dataset, DatasetInfo
 from infot.data.factors import ColourSprites, FactorImages, NoisySprites, Sprites, Squares, XYObject
-from infot.factor_codes import code_numbers
+from infot.evaluation.factor_codes import code_numbers
 from infot.objectives.base import Batch
 from infot.presets import PRESETS
 from infot.random import Streams

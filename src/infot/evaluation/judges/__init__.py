@@ -1,7 +1,7 @@
 """Networks that read pictures, trained by fixed recipes on the data alone: what they see of samples is measured."""
 
-from infot.judges.classes import RECIPE, Judge, Reading, Recipe, find_judge, train_judge
-from infot.judges.factors import (
+from infot.evaluation.judges.classes import RECIPE, Judge, Reading, Recipe, find_judge, train_judge
+from infot.evaluation.judges.factors import (
     FACTOR_RECIPE,
     FactorJudge,
     FactorRecipe,

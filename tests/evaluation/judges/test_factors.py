@@ -9,8 +9,8 @@ from torch import Tensor
 
 from infot.data.factors import FactorImages, FactorSpace
 from infot.errors import CacheWarning
-from infot.judges import FactorRecipe, find_factor_judge, train_factor_judge
-from infot.judges import factors as module
+from infot.evaluation.judges import FactorRecipe, find_factor_judge, train_factor_judge
+from infot.evaluation.judges import factors as module
 
 QUICK = FactorRecipe(width=16, steps=200)
 

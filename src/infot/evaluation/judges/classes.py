@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from infot.data import Dataset
 from infot.errors import DataError
-from infot.judges.keeping import kept, looking_at
-from infot.judges.teaching import teach
+from infot.evaluation.judges.keeping import kept, looking_at
+from infot.evaluation.judges.teaching import teach
 from infot.models.classifiers import Classifier
 from infot.random import Streams
 
@@ -96,7 +96,7 @@ class Judge:
 def find_judge(dataset: Dataset, recipe: Recipe = RECIPE) -> Judge:
     """Return the judge of a data set: the one kept in the cache folder, or one trained now and kept.
 
-    It is named by the hash of recipe and data; see :func:`infot.judges.keeping.kept`.
+    It is named by the hash of recipe and data; see :func:`infot.evaluation.judges.keeping.kept`.
 
     Args:
         dataset: Labelled images.

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from infot.data import Dataset, Points
-from infot.exhibits import Model, Samples, generate
-from infot.judges import RECIPE, Judge, Reading, find_judge
-from infot.measured import Measured
+from infot.evaluation.exhibits import Model, Samples, generate
+from infot.evaluation.judges import RECIPE, Judge, Reading, find_judge
+from infot.evaluation.measured import Measured
 from infot.metrics import (
     NEIGHBOURS,
     Metric,

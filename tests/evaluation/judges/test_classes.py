@@ -9,8 +9,8 @@ import torch
 
 from infot.data import Dataset, load
 from infot.errors import CacheWarning, DataError
-from infot.judges import RECIPE, Judge, Recipe, find_judge, train_judge
-from infot.judges import classes as module
+from infot.evaluation.judges import RECIPE, Judge, Recipe, find_judge, train_judge
+from infot.evaluation.judges import classes as module
 from infot.training.tensorfile import write_tensors
 
 QUICK = Recipe(steps=(30, 30))

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from infot.exhibits import Model
+from infot.evaluation.exhibits import Model
 from infot.metrics import (
     ATTRIBUTES,
     Metric,

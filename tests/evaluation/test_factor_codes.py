@@ -13,8 +13,8 @@ from infot.data import Dataset, DatasetInfo
 from infot.data.factors import FactorImages, FactorSpace
 from infot.errors import ConfigError
 from infot.evaluation import Evaluation, evaluate
-from infot.factor_codes import code_numbers, measure_factors, number_names
-from infot.judges import FactorRecipe, find_factor_judge
+from infot.evaluation.factor_codes import code_numbers, measure_factors, number_names
+from infot.evaluation.judges import FactorRecipe, find_factor_judge
 from infot.metrics import DEFAULT
 from infot.metrics.disentanglement import Forest, Votes
 from infot.model import Encoding
@@ -115,9 +115,9 @@ def test_a_circle_is_cosine_and_sine_in_units_of_its_prior() -> None:
 
 @pytest.fixture
 def evaluated(monkeypatch) -> Any:
-    monkeypatch.setattr("infot.evaluation.PROFILE", QUICK)
+    monkeypatch.setattr("infot.evaluation.evaluation.PROFILE", QUICK)
     quick_judge = partial(find_factor_judge, recipe=FactorRecipe(width=16, steps=200))
-    monkeypatch.setattr("infot.generated_factors.find_factor_judge", quick_judge)
+    monkeypatch.setattr("infot.evaluation.generated_factors.find_factor_judge", quick_judge)
 
     def of(model: Any) -> Evaluation:
         images = Lamps()

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from infot.data.factors import FactorImages
-from infot.judges.keeping import kept, looking_at
-from infot.judges.teaching import teach
+from infot.evaluation.judges.keeping import kept, looking_at
+from infot.evaluation.judges.teaching import teach
 from infot.models.classifiers import FactorClassifier
 from infot.random import Streams
 

@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from infot import evaluation as evaluation_module
 from infot.config import ModelConfig
 from infot.coordinate_names import code_names, noise_names
 from infot.data import Dataset, DatasetInfo, Scaling, load
 from infot.errors import ConfigError, NumericalError, RunFolderError
 from infot.evaluation import Evaluation, evaluate, write
+from infot.evaluation import evaluation as evaluation_module
 from infot.model import Encoding
 from infot.models.blocks import Block, Categorical, Normal, Uniform
 from infot.models.encoders import GaussianNoise
@@ -111,7 +111,7 @@ def ring_model(ring: Dataset, sigma: float = 0.01, n_codes: int = 8) -> FakeMode
 @pytest.fixture
 def fewer_points(monkeypatch) -> None:
     """Take W2 between 300 points: it is cubic, and slowest for a collapsed model."""
-    monkeypatch.setattr("infot.evaluation.W2_SAMPLES", 300)
+    monkeypatch.setattr("infot.evaluation.evaluation.W2_SAMPLES", 300)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from infot.data.factors import FactorImages
-from infot.exhibits import Model
+from infot.evaluation.exhibits import Model
 from infot.metrics import DEFAULT, Disentanglement, Profile, disentanglement_metrics
 from infot.models.blocks import Block, Categorical, Circle, Uniform
 from infot.models.latents import LatentSpace

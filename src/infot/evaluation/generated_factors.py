@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 
 from infot.data.factors import FactorImages
-from infot.exhibits import Model, generate
-from infot.factor_codes import code_numbers
-from infot.judges import FACTOR_RECIPE, FactorJudge, find_factor_judge
-from infot.measured import Measured
+from infot.evaluation.exhibits import Model, generate
+from infot.evaluation.factor_codes import code_numbers
+from infot.evaluation.judges import FACTOR_RECIPE, FactorJudge, find_factor_judge
+from infot.evaluation.measured import Measured
 from infot.metrics import DEFAULT, Drawn, Profile, generator_metrics
 from infot.random import Streams
 
@@ -22,9 +22,9 @@ def measure_generator(
 ) -> Measured:
     """Draw codes and noise, generate, let a judge read the factors, and hold them against the codes.
 
-    No encoder takes part, so a generator without one can be measured too. The judge is
-    :func:`infot.judges.find_factor_judge`; the ceilings are those of images rendered from true factors, read by the
-    same judge.
+    No encoder takes part, so a generator without one can be measured too. The judge is that of
+    :func:`infot.evaluation.judges.find_factor_judge`; the ceilings are those of images rendered from true factors, read
+    by the same judge.
 
     Args:
         model: What generates.

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from infot.data.factors import FactorImages, FactorSpace
 from infot.errors import NumericalError
-from infot.generated_factors import measure_generator
-from infot.judges import FactorRecipe, find_factor_judge
-from infot.measured import Measured
+from infot.evaluation.generated_factors import measure_generator
+from infot.evaluation.judges import FactorRecipe, find_factor_judge
+from infot.evaluation.measured import Measured
 from infot.metrics import DEFAULT
 from infot.models.blocks import Categorical, Uniform
 from infot.models.latents import LatentSpace
@@ -47,7 +47,7 @@ class Painter:
 @pytest.fixture
 def measured(monkeypatch):
     monkeypatch.setattr(
-        "infot.generated_factors.find_factor_judge",
+        "infot.evaluation.generated_factors.find_factor_judge",
         partial(find_factor_judge, recipe=FactorRecipe(width=16, steps=200)),
     )
 

@@ -10,10 +10,10 @@ from torch.nn.functional import avg_pool2d
 
 from infot.data import Dataset, load
 from infot.errors import NumericalError
+from infot.evaluation.picture_quality import has_pictures_to_judge, picture_quality
 from infot.metrics import Metric
 from infot.models.blocks import Block, Categorical, Uniform
 from infot.models.latents import LatentSpace
-from infot.picture_quality import has_pictures_to_judge, picture_quality
 from infot.random import Streams
 
 DIGITS = load("digits")

@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 from infot.atomic import write_bytes, write_text
-from infot.continuous_codes import measure_continuous_codes
 from infot.data import Dataset, GaussianMixture
 from infot.data.factors import FactorImages
 from infot.errors import ConfigError, RunFolderError
-from infot.exhibits import Codes, Model, Samples, exhibits, generate
-from infot.factor_codes import measure_factors, number_names
-from infot.generated_factors import measure_generator
+from infot.evaluation.continuous_codes import measure_continuous_codes
+from infot.evaluation.exhibits import Codes, Model, Samples, exhibits, generate
+from infot.evaluation.factor_codes import measure_factors, number_names
+from infot.evaluation.generated_factors import measure_generator
+from infot.evaluation.picture_quality import has_pictures_to_judge, picture_quality
 from infot.metrics import (
     DEFAULT,
     Disentanglement,
@@ -41,7 +42,6 @@ from infot.metrics import (
     w2_metric,
 )
 from infot.models.blocks import Categorical
-from infot.picture_quality import has_pictures_to_judge, picture_quality
 from infot.random import Streams
 
 __all__ = ["Evaluation", "evaluate", "write"]
@@ -68,7 +68,7 @@ class Evaluation:
         protocol: How: seed, sample counts, and what codes and plan come from, in plain values.
         data: On what: name, kind, sizes and source of the data.
         metrics: The measurements by name.
-        arrays: What a report shows, see :func:`infot.exhibits.exhibits`.
+        arrays: What a report shows, see :func:`infot.evaluation.exhibits.exhibits`.
     """
 
     protocol: dict[str, Any]
@@ -93,13 +93,13 @@ def evaluate(
     - Other vectors: exact W2 to held-out data, in the units of training (standardised for tables).
     - Images with known factors: how well single dimensions of the code stand for single factors; and, whether or not
       codes of data can be read, how well they decide the factors of what is generated
-      (:mod:`infot.generated_factors`).
+      (:mod:`infot.evaluation.generated_factors`).
     - Labelled data: the likeliest code of held-out data, by the plan or the recognition network, against the label.
-    - Labelled images: quality and variety of samples, see :mod:`infot.picture_quality`.
+    - Labelled images: quality and variety of samples, see :mod:`infot.evaluation.picture_quality`.
     - Wherever codes of data range over the values of the code: how often the rarest is used, the entropy of their use,
       and with labels how far the classes are from being drawn as often as they occur.
     - Wherever a plan holds laws of continuous codes: what each code carries, how it follows its prior, and for images
-      what it does, see :func:`infot.continuous_codes.measure_continuous_codes`.
+      what it does, see :func:`infot.evaluation.continuous_codes.measure_continuous_codes`.
     - Wherever the model holds a plan: I(c;x) under it on held-out data; for images also the reconstruction error.
 
     Args:
