@@ -75,3 +75,20 @@ def test_small_systems_are_solved_one_by_one_and_singular_ones_tell(dtype: torch
     ):
         torch.testing.assert_close(solved[::2], expected, atol=1e-4, rtol=1e-4)
         assert solved[1].isnan().all()
+
+
+def test_tempered_changes_nothing_up_to_its_limit_and_grows_slowly_beyond() -> None:
+    within = torch.linspace(-1e4, 3.0, 1001, dtype=torch.float64)
+    assert torch.equal(numerics.tempered(within, 3.0), within)
+    beyond = torch.tensor([3.0, 4.0, 1e30], dtype=torch.float64)
+    expected = torch.tensor([3.0, 3.0 + math.log(2), 3.0 + 30 * math.log(10)], dtype=torch.float64)
+    torch.testing.assert_close(numerics.tempered(beyond, 3.0), expected)
+
+
+def test_tempered_leads_back_from_everywhere() -> None:
+    x = torch.tensor([-50.0, 2.9, 3.1, 40.0, 1e6], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: numerics.tempered(x, 3.0), (x,), eps=1e-5, atol=1e-4)
+    (slope,) = torch.autograd.grad(numerics.tempered(x, 3.0).sum(), x)
+    torch.testing.assert_close(
+        slope, torch.tensor([1, 1, 1 / 1.1, 1 / 38, 1e-6], dtype=torch.float64), rtol=1e-5, atol=0
+    )

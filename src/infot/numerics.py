@@ -85,6 +85,19 @@ def largest_exponent(dtype: torch.dtype) -> float:
     return 25.0 if dtype == torch.float32 else 200.0
 
 
+def tempered(x: Float[Tensor, "*shape"], limit: float) -> Float[Tensor, "*shape"]:
+    """Return ``x`` up to ``limit``, and ``limit + log(1 + x - limit)`` beyond; the slope is 1 on both sides of it.
+
+    For what a network says of a logarithm: a first large step may put it beyond what an exponential can hold, from
+    where a bound without a slope would not let it come back.
+
+    Example:
+        >>> tempered(torch.tensor([-50.0, 1.0, 5.0, 1000.0]), 4.0)
+        tensor([-50.0000,   1.0000,   4.6931,  10.9048])
+    """
+    return torch.where(x <= limit, x, limit + torch.log1p((x - limit).clamp_min(0)))
+
+
 def exp_flushed(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """Return ``exp(x)`` in place, with exponents below the normal range of the dtype raised to its edge.
 

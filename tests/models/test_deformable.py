@@ -280,3 +280,15 @@ def test_unknown_and_repeated_driven_deformations_are_refused():
         DeformableGenerator(2, (1, 8, 8), driven=("twist",))
     with pytest.raises(ConfigError, match="drive each deformation once, got scale, scale"):
         DeformableGenerator(2, (1, 8, 8), driven=("scale", "scale"))
+
+
+@pytest.mark.parametrize("far", [-1e4, 1e4])
+def test_amounts_beyond_what_an_exponential_holds_draw_finite_pictures_with_finite_slopes(far):
+    generator = one_code((3, 16, 16), displacement_grid=4)
+    for name in generator.names:
+        noise = torch.zeros(1, generator.noise_dim)
+        noise[0, generator.names.index(name)] = far
+        noise.requires_grad_()
+        picture = generator(torch.ones(1, 1), noise)
+        (slope,) = torch.autograd.grad(picture.square().sum(), noise)
+        assert picture.isfinite().all() and slope.isfinite().all(), name

@@ -87,3 +87,14 @@ def test_other_shapes_are_refused():
 def test_a_narrow_encoder_is_refused():
     with pytest.raises(ConfigError, match="width must be at least 8"):
         NoiseEncoder((1, 8, 8), n_codes=3, noise_dim=2, width=4)
+
+
+def test_widths_beyond_what_an_exponential_holds_cost_a_finite_price_with_a_slope():
+    encoder = NoiseEncoder((6,), n_codes=2, noise_dim=3, width=8)
+    with torch.no_grad():
+        encoder.log_std.bias.fill_(1e3)
+    law = encoder(torch.zeros(4, 6))
+    price = law.information()
+    assert price.isfinite().all() and law.sample(torch.Generator().manual_seed(0)).isfinite().all()
+    (slope,) = torch.autograd.grad(price.sum(), encoder.log_std.bias)
+    assert slope.isfinite().all() and (slope > 0).all()

@@ -8,6 +8,7 @@ from torch.nn.functional import grid_sample, max_pool2d, pad
 
 from infot.errors import ConfigError
 from infot.models.pixel_grid import centres, homogeneous_pixels
+from infot.numerics import tempered
 
 __all__ = ["DeformableGenerator", "deformation_names", "deformation_onsets"]
 
@@ -34,6 +35,7 @@ INITIAL_BLEND = 0.1  # standard deviation of each share of a blend at first, in 
 INITIAL_APPEARANCE = 0.02  # standard deviation of the appearance directions at first, in pixel values
 
 N_AFFINE = len(AFFINE_SCALES)
+LARGEST_LOG = 5.0  # of a size or a brightness: a factor of 150, which no data ask for
 TURN = "rotation"
 
 
@@ -253,9 +255,10 @@ class DeformableGenerator(nn.Module):
         code = code[:, : self.n_templates]
         images = self._thicken(code, amounts[:, N_AFFINE]) + self._changes(code, amounts)
         images = grid_sample(images, self._places(amounts), align_corners=False, padding_mode="border")
-        gains = amounts[:, N_AFFINE + 1].exp()[:, None]
+        gains = tempered(amounts[:, N_AFFINE + 1], LARGEST_LOG).exp()[:, None]
         if self._n_gains:
-            gains = gains * amounts[:, N_AFFINE + 2 : N_AFFINE + 2 + self._n_gains].exp()
+            channels = amounts[:, N_AFFINE + 2 : N_AFFINE + 2 + self._n_gains]
+            gains = gains * tempered(channels, LARGEST_LOG).exp()
         return images * gains[:, :, None, None]
 
     def _thicken(self, code: Tensor, amount: Tensor) -> Tensor:
@@ -324,7 +327,7 @@ def _affine_matrices(amounts: Tensor) -> Tensor:
     """Return the maps from output to template, shape ``(n, 2, 3)``, from the six affine amounts."""
     rotation, scale, stretch, shear, x, y = amounts.unbind(1)
     cos, sin = torch.cos(rotation), torch.sin(rotation)
-    along_x, along_y = torch.exp(-scale - stretch), torch.exp(-scale + stretch)
+    along_x, along_y = (tempered(log, LARGEST_LOG).exp() for log in (-scale - stretch, -scale + stretch))
     first = torch.stack([cos * along_x, (cos * shear - sin) * along_y], dim=1)
     second = torch.stack([sin * along_x, (sin * shear + cos) * along_y], dim=1)
     linear = torch.stack([first, second], dim=1)
