@@ -40,7 +40,7 @@ class Disentanglement:
 
 
 @dataclass(frozen=True, eq=False)
-class Live:
+class _Live:
     """The live dimensions of a code, standardised; a code without any is a single constant."""
 
     alive: np.ndarray
@@ -48,7 +48,7 @@ class Live:
     spread: np.ndarray
 
     @classmethod
-    def of(cls, codes: np.ndarray, dead_below: float | None) -> "Live":
+    def of(cls, codes: np.ndarray, dead_below: float | None) -> "_Live":
         mean, spread = codes.mean(axis=0), codes.std(axis=0)
         if dead_below is None:
             return cls(np.ones(len(mean), dtype=bool), np.zeros_like(mean), np.ones_like(spread))
@@ -111,7 +111,7 @@ def _measure(
     represent: Represent, sizes: Sequence[int], rng: np.random.Generator, profile: Profile
 ) -> tuple[dict[str, float], np.ndarray, np.ndarray]:
     raw = Coded.draw(represent, sizes, profile.train, rng)
-    live = Live.of(raw.codes, profile.dead_below)
+    live = _Live.of(raw.codes, profile.dead_below)
 
     def prepared(factors: np.ndarray) -> np.ndarray:
         return live.apply(as_array(represent(factors), "codes", ndim=2))

@@ -107,9 +107,8 @@ def average(kernel: SelfKernel, *, tolerance: float, max_steps: int) -> Averaged
     a, patience, otherwise = kernel.a, Patience(_PATIENCE), Status.MAX_STEPS
     f, move, step = 0 * a, None, 0
     log = namespace(a).log
-    with np.errstate(
-        all="ignore"
-    ):  # what leaves the finite numbers is seen in the error and told by the status
+    # what leaves the finite numbers is seen in the error and told by the status
+    with np.errstate(all="ignore"):
         while True:
             step += 1
             scaling, masses = kernel.masses(f)
