@@ -88,8 +88,8 @@ def largest_exponent(dtype: torch.dtype) -> float:
 def tempered(x: Float[Tensor, "*shape"], limit: float) -> Float[Tensor, "*shape"]:
     """Return ``x`` up to ``limit``, and ``limit + log(1 + x - limit)`` beyond; the slope is 1 on both sides of it.
 
-    For what a network says of a logarithm: a first large step may put it beyond what an exponential can hold, from
-    where a bound without a slope would not let it come back.
+    For what a network says of a logarithm, or of a distance that will be squared: a first large step may put it beyond
+    what the arithmetic can hold, from where a bound without a slope would not let it come back.
 
     Example:
         >>> tempered(torch.tensor([-50.0, 1.0, 5.0, 1000.0]), 4.0)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from infot.errors import ConfigError
-from infot.models.encoders import GaussianNoise, NoiseEncoder
+from infot.models.encoders import FARTHEST_MEAN, GaussianNoise, NoiseEncoder
 
 
 @pytest.fixture(autouse=True)
@@ -98,3 +98,21 @@ def test_widths_beyond_what_an_exponential_holds_cost_a_finite_price_with_a_slop
     assert price.isfinite().all() and law.sample(torch.Generator().manual_seed(0)).isfinite().all()
     (slope,) = torch.autograd.grad(price.sum(), encoder.log_std.bias)
     assert slope.isfinite().all() and (slope > 0).all()
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_means_of_a_first_large_step_stay_within_reach_of_the_prior_and_lead_back(side: float):
+    encoder = NoiseEncoder((6,), n_codes=2, noise_dim=3, width=8)
+    with torch.no_grad():
+        encoder.mean.bias.fill_(side * 1e12)
+    law = encoder(torch.zeros(4, 6))
+    assert (side * law.mean > FARTHEST_MEAN).all() and law.mean.abs().max() < 50
+    (slope,) = torch.autograd.grad(law.information().sum(), encoder.mean.bias)
+    assert slope.isfinite().all() and (side * slope > 0).all()
+
+
+def test_means_within_reach_are_those_of_the_head_to_the_last_bit():
+    encoder = NoiseEncoder((6,), n_codes=1, noise_dim=2, width=8)
+    with torch.no_grad():
+        encoder.mean.bias.copy_(torch.tensor([FARTHEST_MEAN, -FARTHEST_MEAN]))
+    assert torch.equal(encoder(torch.zeros(1, 6)).mean.flatten(), encoder.mean.bias)

@@ -13,7 +13,8 @@ __all__ = ["GaussianNoise", "NoiseEncoder"]
 
 COARSE_SIDE = 10  # pixels a side from which an image is seen as a whole
 INITIAL_LOG_STD = -1.0  # narrow enough that a first sample stays near the mean
-WIDEST_LOG_STD = 5.0  # no law that pays for its information is nearly as wide: beyond, only first steps go
+FARTHEST_MEAN = 10.0  # standard deviations of the prior: no law that pays for its information is nearly as far off
+WIDEST_LOG_STD = 5.0  # nor as wide: beyond these two, only first steps go
 APART_LOG_STD = -3.0  # narrow enough that first samples of data whose means lie apart lie apart
 
 
@@ -116,7 +117,8 @@ class NoiseEncoder(nn.Module):
         features = self.trunk(x)
         shape, shared = (len(x), self.n_heads, self.noise_dim), (1, self.sharing, 1)
         mean, log_std = (head(features).view(shape).repeat(shared) for head in (self.mean, self.log_std))
-        return GaussianNoise(mean, tempered(log_std, WIDEST_LOG_STD))
+        held = -tempered(-tempered(mean, FARTHEST_MEAN), FARTHEST_MEAN)
+        return GaussianNoise(held, tempered(log_std, WIDEST_LOG_STD))
 
 
 def _standardise(layer: nn.Conv2d | nn.Linear, inputs: Tensor, std: float) -> None:
