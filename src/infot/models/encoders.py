@@ -13,8 +13,9 @@ __all__ = ["GaussianNoise", "NoiseEncoder"]
 
 COARSE_SIDE = 10  # pixels a side from which an image is seen as a whole
 INITIAL_LOG_STD = -1.0  # narrow enough that a first sample stays near the mean
-FARTHEST_MEAN = 10.0  # standard deviations of the prior: no law that pays for its information is nearly as far off
-WIDEST_LOG_STD = 5.0  # nor as wide: beyond these two, only first steps go
+# No law that pays for its information lies nearly as far off, in standard deviations of the prior, nor is as wide:
+# beyond these two, only first steps go.
+FARTHEST_MEAN, WIDEST_LOG_STD = 10.0, 3.0
 APART_LOG_STD = -3.0  # narrow enough that first samples of data whose means lie apart lie apart
 
 
@@ -117,8 +118,17 @@ class NoiseEncoder(nn.Module):
         features = self.trunk(x)
         shape, shared = (len(x), self.n_heads, self.noise_dim), (1, self.sharing, 1)
         mean, log_std = (head(features).view(shape).repeat(shared) for head in (self.mean, self.log_std))
-        held = -tempered(-tempered(mean, FARTHEST_MEAN), FARTHEST_MEAN)
-        return GaussianNoise(held, tempered(log_std, WIDEST_LOG_STD))
+        return GaussianNoise(_near(mean), _narrow(log_std))
+
+
+def _near(mean: Tensor) -> Tensor:
+    """Hold means within reach of the prior on both sides."""
+    return -tempered(-tempered(mean, FARTHEST_MEAN), FARTHEST_MEAN)
+
+
+def _narrow(log_std: Tensor) -> Tensor:
+    """Let variances beyond the widest law grow no faster than what the head says: they are what a law pays for."""
+    return 0.5 * tempered(2 * log_std, 2 * WIDEST_LOG_STD)
 
 
 def _standardise(layer: nn.Conv2d | nn.Linear, inputs: Tensor, std: float) -> None:

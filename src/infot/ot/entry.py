@@ -11,6 +11,7 @@ from infot.ot.plan import Plan
 from infot.ot.problem import OTProblem
 from infot.ot.rebates import Composite, Rebated
 from infot.ot.regularisers import Entropic, Unregularised, unscaled
+from infot.ot.resolution import with_resolution
 from infot.ot.scaling import without_factor
 from infot.ot.solvers.base import Solver
 from infot.ot.solvers.conditional_gradient import ConditionalGradient
@@ -83,6 +84,7 @@ def solve(
         if potential is not None and factor is not None:
             potential = potential / factor
         solution = chosen.solve(batch, tolerance=tolerance, max_steps=max_steps, start=potential)
+        solution = with_resolution(batch, solution)
         solution = solution if factor is None else solution.times(factor)
     plan = Plan(problem, solution)
     if on_failure != "return" and plan.status is not Status.CONVERGED:

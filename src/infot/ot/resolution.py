@@ -1,0 +1,40 @@
+"""Whether floating point holds the potentials of a plan to a fraction of a nat."""
+
+from dataclasses import replace
+
+import torch
+
+from infot.ot.density import smoothing_of
+from infot.ot.problem import OTProblem
+from infot.ot.regularisers import Entropic
+from infot.ot.solution import Solution
+from infot.ot.status import Status
+
+__all__ = ["with_resolution"]
+
+COARSEST = 0.5
+"""Nats by which rounding may move the exponent of an entropic plan's density."""
+
+
+def with_resolution(problem: OTProblem, solution: Solution) -> Solution:
+    """Return the solution, its plans called unresolved where rounding alone moves their density beyond use.
+
+    A solver near an anchor meets the marginals at any size of the costs; the plan is read off the potentials, whose
+    last digit is worth ``eps max |f + g| / epsilon`` nats.
+
+    Args:
+        problem: The problem, with batch axes, its regulariser without a factor.
+        solution: What the solver found.
+    """
+    smoothing = smoothing_of(problem.regulariser)
+    if not isinstance(smoothing, Entropic):
+        return solution
+    size = solution.f.abs().amax(-1) + solution.g.abs().amax(-1)
+    coarsest = COARSEST * smoothing.epsilon / torch.finfo(size.dtype).eps
+    if not bool((size > coarsest).any()):
+        return solution
+    statuses = tuple(
+        Status.UNRESOLVED if status is Status.CONVERGED and reach > coarsest else status
+        for status, reach in zip(solution.statuses, size.tolist(), strict=True)
+    )
+    return replace(solution, statuses=statuses)
