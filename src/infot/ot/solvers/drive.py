@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import Any
 
-from infot.numerics import inner, namespace
+from infot.numerics import namespace
 from infot.ot.solvers.anderson import Anderson
 from infot.ot.solvers.kernel import Evaluation, Kernel
 
@@ -35,13 +35,13 @@ class AcceleratedDrive(Drive):
     """
 
     def __init__(self, kernel: Kernel, a: Any, *, memory: int) -> None:
-        self._kernel, self._a = kernel, a
+        self._kernel = kernel
         self._anderson = Anderson(memory, a)
 
     def next(self, now: Evaluation, error: Any) -> Any:
         """Return the next potential."""
         safe, bold = self._kernel.steps(now)
-        return self._anderson.next(now.f, safe, error, _semidual(self._a, self._kernel.b, now), bold=bold)
+        return self._anderson.next(now.f, safe, error, now.value, bold=bold)
 
     def opening(self, f: Any, error: Any, left: int) -> tuple[Any, int]:
         """Return where the kernel's opening leads the items whose start is far off."""
@@ -49,11 +49,6 @@ class AcceleratedDrive(Drive):
         if self._anderson.memory == 0 or not 0 < steps < left or not bool(far.any()):
             return f, 0
         return namespace(f).where(far[..., None], self._kernel.opening(f, error), f), steps
-
-
-def _semidual(a: Any, b: Any, now: Evaluation) -> Any:
-    """Return the value of the semi-dual, ``(B,)``, which safe steps never lower."""
-    return inner(a, now.f) + inner(b, now.g)
 
 
 class AveragingDrive(Drive):

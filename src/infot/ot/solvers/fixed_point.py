@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from infot.numerics import from_loop, inner, namespace, to_loop
+from infot.numerics import from_loop, namespace, to_loop
 from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic
 from infot.ot.solution import Solution
@@ -140,7 +140,7 @@ def _iterate(kernel: Kernel, a: Any, settings: FixedPoint, f: Any, used: int) ->
     while True:
         step += 1
         now = kernel.evaluate(f, error)
-        error = inner(abs(now.row_mass - 1), a)
+        error = now.error
         if count.over(error, step) or step == settings.max_steps:
             break
         if step % _WATCH == 0 and patience.exhausted(error):

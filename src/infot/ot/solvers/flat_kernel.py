@@ -3,11 +3,13 @@
 from abc import ABC, abstractmethod
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from infot.numerics import exp_flushed, from_loop, largest_exponent, namespace, to_loop
+from infot.numerics import exp_flushed, from_loop, inner, largest_exponent, namespace, to_loop
+from infot.ot.solvers.compiled.seam import compiled_for
 from infot.ot.solvers.kernel import Evaluation, Kernel
 
 __all__ = ["CostRows", "FlatKernel", "GivenCost"]
@@ -74,6 +76,11 @@ class FlatKernel(Kernel):
             self._xp.asarray(number, dtype=a.dtype)
             for number in (1 / epsilon, -epsilon, torch.finfo(self._exponents.dtype).tiny)
         )
+        self._compiled = compiled_for(buffer)
+        if self._compiled is not None:
+            numbers = epsilon, 1 / epsilon, self._largest, float(self._tiny)
+            self._item = np.ascontiguousarray(a[0]), np.ascontiguousarray(b[0])
+            self._numbers = tuple(a.dtype.type(number) for number in numbers)
 
     def anchor(self, f: Any) -> Any:
         """Absorb a potential; see :meth:`Kernel.anchor`."""
@@ -95,6 +102,8 @@ class FlatKernel(Kernel):
 
     def evaluate(self, f: Any, error: Any) -> Evaluation:
         """Evaluate the semi-dual in two products with the kernel."""
+        if self._compiled is not None:
+            return self._evaluated_item(f)
         xp, kernel = self._xp, self._kernel
         shift = f * self._rate
         shift -= self._anchor
@@ -111,10 +120,24 @@ class FlatKernel(Kernel):
         g = xp.log(totals)
         g += self._soft
         g *= self._downwards
-        return Evaluation(f, g, row_mass, (scaling[:, None], loads[:, None]))
+        off, value = inner(abs(row_mass - 1), self.a), inner(self.a, f) + inner(self.b, g)
+        return Evaluation(f, g, row_mass, (scaling[:, None], loads[:, None]), off, value)
 
-    def steps(self, now: Evaluation) -> tuple[Any, None]:
+    def _evaluated_item(self, f: Any) -> Evaluation:
+        """Do the same in one compiled call."""
+        evaluate, (a, b) = self._compiled.flat.evaluate, self._item
+        near, *rest = evaluate(self._kernel[0], a, b, f[0], self._anchor[0], self._soft[0], self._numbers)
+        if not near:
+            self.anchor(f)
+            _, *rest = evaluate(self._kernel[0], a, b, f[0], self._anchor[0], self._soft[0], self._numbers)
+        scaling, loads, g, row_mass, step, off, value = rest
+        factors = scaling[None, None], loads[None, None]
+        return Evaluation(f, g[None], row_mass[None], factors, off, value, steps=(step[None], None))
+
+    def steps(self, now: Evaluation) -> tuple[Any, Any]:
         """Return ``-epsilon log(row mass)``: Sinkhorn's half step."""
+        if now.steps is not None:
+            return now.steps
         step = self._xp.log(now.row_mass)
         step *= self._downwards
         return step, None

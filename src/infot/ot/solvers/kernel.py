@@ -23,18 +23,24 @@ class Evaluation(NamedTuple):
         row_mass: Mass of each row of the density under ``b``, ``(B, n)``; one where the plan meets ``a``.
         factors: Row factor ``(B, K, m)`` and column factor ``(B, K, M)``; the kernel between them gives ``b`` times the
             density.
+        error: L1 error of the row masses, ``(B,)``.
+        value: Value of the semi-dual, which safe steps never lower, ``(B,)``.
         soft: Soft maximum of ``f - C`` over the noise, ``S = -A``, ``(B, K, m)``, where there are codes.
         posterior: ``p(c | x)``, ``(B, K, m)``, where there are codes.
         code_mass: Mass of each code, ``(B, K)``, where there are codes.
+        steps: What :meth:`Kernel.steps` returns, where it came with the evaluation.
     """
 
     f: Any
     g: Any
     row_mass: Any
     factors: tuple[Any, Any]
+    error: Any
+    value: Any
     soft: Any = None
     posterior: Any = None
     code_mass: Any = None
+    steps: tuple[Any, Any] | None = None
 
 
 class Kernel(ABC):

@@ -17,7 +17,7 @@ from infot.numerics import inner, largest, namespace, solve_small, to_loop
 from infot.ot.solvers.kernel import Evaluation
 from infot.ot.structure import Nest
 
-__all__ = ["Codes", "Levels"]
+__all__ = ["SEEN", "Codes", "Levels"]
 
 _TRACE = 1e-30
 _RIDGE = 1e-4
@@ -26,7 +26,7 @@ _SHORTEST = 1e-4
 _STEPS = 32
 _CODES_LIMIT = 128
 _CAUTION = 0.25
-_SEEN = 0.7  # what the data see of a change of potential within a code, which smoothing damps
+SEEN = 0.7  # what the data see of a change of potential within a code, which smoothing damps
 
 
 class Codes(NamedTuple):
@@ -63,12 +63,14 @@ class Levels:
         self.b_over_codes = self.b[:, None] / self.code_weights[..., None]
         self._xp = namespace(self.b)
         self._conditionals = [to_loop(c) for c in nest.conditionals]
-        self._log_weights = [to_loop(c.clamp_min(_TRACE).log().unsqueeze(-1)) for c in nest.conditionals]
+        self.log_weights = [to_loop(c.clamp_min(_TRACE).log().unsqueeze(-1)) for c in nest.conditionals]
         self._eye = to_loop(torch.eye(nest.n_codes, dtype=b.dtype, device=b.device))
         self._ridge = _RIDGE * self._eye + 1 / nest.n_codes
         self._tiny = torch.finfo(b.dtype).tiny
         self._eps = torch.finfo(b.dtype).eps
         self._max_steps = _STEPS if 1 < nest.n_codes <= _CODES_LIMIT else 0
+        # the settings of the balance, for a compiled one
+        self.balancing = self._max_steps, _CAUTION, _ARMIJO, _SHORTEST, _RIDGE, self._eps, self._tiny
 
     def softened(self, share: float) -> "Levels":
         """Return the levels at code prices that go a share of the way to that of the noise, in logarithms."""
@@ -96,7 +98,7 @@ class Levels:
         """Return the shares of the values of a block, and their soft maximum."""
         xp, epsilon, kept = self._xp, self.epsilons[depth - 1], (*[slice(None)] * depth, None)
         share = level * (1 / epsilon)
-        share += self._log_weights[depth - 1]
+        share += self.log_weights[depth - 1]
         top = largest(share, depth)
         share -= top[kept]
         share = xp.exp(share)
@@ -118,7 +120,7 @@ class Levels:
         safe = -self.damping * logs
         if self.damping == self.epsilon:
             return safe, None
-        held, steepest = now.code_mass, _SEEN * (1 / self.damping - 1 / self.epsilon)
+        held, steepest = now.code_mass, SEEN * (1 / self.damping - 1 / self.epsilon)
         own = ((now.posterior * now.posterior) @ self.b[..., None])[..., 0]
         own /= held + self._tiny
         # the curvature: that of plain smoothing, and what rivals add

@@ -10,9 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from infot.numerics import exp_flushed, from_loop, largest, largest_exponent, namespace, to_loop
+from infot.numerics import exp_flushed, from_loop, inner, largest, largest_exponent, namespace, to_loop
+from infot.ot.solvers.compiled.seam import compiled_for
 from infot.ot.solvers.kernel import Evaluation, Kernel
-from infot.ot.solvers.levels import Levels
+from infot.ot.solvers.levels import SEEN, Levels
 from infot.ot.structure import Nest
 
 __all__ = ["NestedKernel"]
@@ -45,6 +46,7 @@ class NestedKernel(Kernel):
     ) -> None:
         self.levels = Levels(nest, b)
         self.b = self.levels.b
+        self.a = to_loop((nest.noise * nest.code_weights.unsqueeze(-1)).flatten(1))
         shape = (cost.shape[0], nest.n_codes, -1, cost.shape[-1])
         self._cost, self._buffer = cost.reshape(shape), buffer.view(shape)
         self._absent = (nest.noise <= 0).unsqueeze(-1) if self.levels.noise.min() <= 0 else None
@@ -61,6 +63,17 @@ class NestedKernel(Kernel):
                 1 / nest.epsilon,
             )
         )
+        self._compiled = compiled_for(self.b) if len(nest.sizes) == 1 else None
+        if self._compiled is not None:
+            self._prepare_item(tolerance)
+
+    def _prepare_item(self, tolerance: float) -> None:
+        """Put what the compiled evaluation takes into its form."""
+        number, levels = self.b.dtype.type, self.levels
+        self._bounds = tolerance, _CODE_SHARE, self._largest, float(self._tiny)
+        self._settings = tuple(map(number, levels.balancing))
+        self._weights = levels.noise[0], self.a.reshape(levels.noise.shape)[0]
+        self._codes = levels.code_weights[0], levels.log_weights[0][0, :, 0], levels.b[0]
 
     def anchor(self, f: Any) -> Any:
         """Absorb a potential; see :meth:`Kernel.anchor`."""
@@ -76,11 +89,15 @@ class NestedKernel(Kernel):
             exponents.clamp_(max=self._largest)
         self.matrix = to_loop(exp_flushed(exponents))
         self._soft = to_loop(soft * price)
-        self._anchor = to_loop(potential)
-        return self._anchor.reshape(len(self._anchor), -1)
+        anchor = to_loop(potential)
+        # the compiled evaluation moves it in place, which who holds the potential must not see
+        self._anchor = anchor if self._compiled is None else anchor.copy()
+        return anchor.reshape(len(anchor), -1)
 
     def evaluate(self, f: Any, error: Any) -> Evaluation:
         """Evaluate the semi-dual at a potential near the anchor, after balancing the codes."""
+        if self._compiled is not None:
+            return self._evaluated_item(f, error)
         levels, xp = self.levels, self._xp
         scaling, totals, soft = self.soften(f)
         enough = xp.minimum(_CODE_SHARE * xp.maximum(error, self._tolerance), self._most)
@@ -90,7 +107,45 @@ class NestedKernel(Kernel):
         loads = codes.posterior * levels.b_over_codes
         loads /= totals
         masses = self.masses(scaling, loads)
-        return Evaluation(f, codes.g, masses, (scaling, loads), soft, codes.posterior, codes.masses)
+        off, value = inner(abs(masses - 1), self.a), inner(self.a, f) + inner(self.b, codes.g)
+        return Evaluation(
+            f, codes.g, masses, (scaling, loads), off, value, soft, codes.posterior, codes.masses
+        )
+
+    def _evaluated_item(self, f: Any, error: Any) -> Evaluation:
+        """Do the same in one compiled call, two or three where the potential is too far from the anchor."""
+        now = self._evaluated_near(f, error)
+        if now is None:
+            self._nearer(f, self._from_anchor(f))
+            now = self._evaluated_near(f, error)
+        if now is None:  # rounding kept it just out of reach
+            self.anchor(f)
+            now = self._evaluated_near(f, error)
+        assert now is not None
+        return now
+
+    def _evaluated_near(self, f: Any, error: Any) -> Evaluation | None:
+        levels, shape = self.levels, self._anchor.shape[1:]
+        prices = levels.epsilon, levels.epsilons[0], levels.damping, SEEN
+        near, f, g, mass, scaling, loads, soft, posterior, codes, off, value, safe, bold = (
+            self._compiled.nested.evaluate(
+                self.matrix[0],
+                self._weights,
+                self._codes,
+                f.reshape(shape),
+                (self._anchor[0], self._soft[0]),
+                error,
+                tuple(map(self.b.dtype.type, (*prices, *self._bounds))),
+                self._settings,
+            )
+        )
+        if not near:
+            return None
+        mass, safe, bold = (x.reshape(1, -1) for x in (mass, safe, bold))
+        steps = safe, None if levels.damping == levels.epsilon else bold
+        of_codes = soft[None], posterior[None], codes[None]
+        factors = scaling[None], loads[None]
+        return Evaluation(f.reshape(1, -1), g[None], mass, factors, off, value, *of_codes, steps=steps)
 
     def soften(self, f: Any) -> tuple[Any, Any, Any]:
         """Return the soft maximum of ``f - C`` over the noise, at a potential that becomes the anchor if far from it.
@@ -99,8 +154,7 @@ class NestedKernel(Kernel):
             The row factor, ``(B, K, m)``, the products of the kernel with it, ``(B, K, M)``, and their soft maximum.
         """
         xp = self._xp
-        shift = f.reshape(self._anchor.shape) - self._anchor
-        shift *= self._rate
+        shift = self._from_anchor(f)
         if abs(shift).max() > self._largest:
             shift = self._nearer(f, shift)
         scaling = xp.exp(shift)
@@ -110,6 +164,12 @@ class NestedKernel(Kernel):
         soft *= self._price
         soft += self._soft
         return scaling, totals, soft
+
+    def _from_anchor(self, f: Any) -> Any:
+        """Return how far a potential is from the anchor, in units of the price."""
+        shift = f.reshape(self._anchor.shape) - self._anchor
+        shift *= self._rate
+        return shift
 
     def masses(self, scaling: Any, loads: Any) -> Any:
         """Return the row masses, ``(B, n)``, between a row factor and a column factor, ``(B, K, M)``."""
@@ -157,4 +217,4 @@ class NestedKernel(Kernel):
 
     def steps(self, now: Evaluation) -> tuple[Any, Any]:
         """Return the step at the smallest price, a contraction (Berry 1994), and one at each code's own price."""
-        return self.levels.steps(now)
+        return self.levels.steps(now) if now.steps is None else now.steps

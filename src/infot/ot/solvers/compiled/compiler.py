@@ -1,0 +1,24 @@
+"""How functions are compiled: once for each dtype, kept on disk where there is a place for it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+
+__all__ = ["compiled"]
+
+# sums may be taken in any order, which lets them be taken several terms at a time; NaN and Inf keep their meaning
+_SETTINGS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"}}
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile a function when it is first called.
+
+    numba keeps the result in `NUMBA_CACHE_DIR`, beside the source or in the user's cache, the first of these that can
+    be written; where none can, every process compiles anew. The record of a function is renewed when its own file
+    changes, not when a file that it imports from does.
+    """
+    try:
+        return numba.njit(cache=True, **_SETTINGS)(function)
+    except RuntimeError:  # there is no place to write
+        return numba.njit(**_SETTINGS)(function)

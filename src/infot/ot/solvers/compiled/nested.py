@@ -1,0 +1,190 @@
+"""One evaluation of a problem with one block of codes; see :mod:`infot.ot.solvers.nested_kernel` and `levels`."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from infot.ot.solvers.compiled.compiler import compiled
+from infot.ot.solvers.compiled.elimination import solve
+
+__all__ = ["evaluate"]
+
+
+@compiled
+def evaluate(
+    matrix: Any,
+    latents: Any,
+    codes: Any,
+    f: Any,
+    absorbed: Any,
+    error: Any,
+    numbers: Any,
+    settings: Any,
+) -> Any:
+    """Evaluate the semi-dual near an anchor, after balancing the codes, with which potential and anchor are shifted.
+
+    Args:
+        matrix: The kernel, ``(K, m, M)``.
+        latents: Weights of the noise given the code, and of the latents, ``(K, m)`` each.
+        codes: Weights of the codes, ``(K,)``, their logarithms as conditionals, and weights of the data, ``(M,)``.
+        f: Potential, ``(K, m)``.
+        absorbed: The anchor, ``(K, m)``, and the soft maximum that has been taken off, ``(K, M)``; moved in place.
+        error: L1 marginal error of the last evaluation, ``(1,)``.
+        numbers: Epsilon, price of the code, damping, what the data see of a step, tolerance, share of it for the codes.
+        settings: See :func:`_balance`.
+
+    Returns:
+        Whether the potential is near enough (if not, the rest is nothing); potential, ``g``, row masses, row and column
+        factor, soft maximum, posterior, masses of the codes; the L1 error and the semi-dual value, ``(1,)`` each; the
+        safe and the bold step.
+    """
+    (noise, a), (weights, logs, b), (anchor, anchored) = latents, codes, absorbed
+    epsilon, price, damping, seen, tolerance, share, farthest, tiny = numbers
+    count, size, n_data = matrix.shape
+    scaling, loads = np.empty_like(noise), np.empty_like(anchored)
+    mass, safe, bold = np.empty_like(noise), np.empty_like(noise), np.empty_like(noise)
+    ends = np.zeros((2, 1), b.dtype)
+    rate, one = 1 / epsilon, b.dtype.type(1)
+    for c in range(count):
+        for i in range(size):
+            shift = (f[c, i] - anchor[c, i]) * rate
+            if abs(shift) > farthest:
+                return False, f, b, mass, scaling, loads, loads, loads, weights, ends[0], ends[1], safe, bold
+            scaling[c, i] = math.exp(shift)
+    totals, soft = np.empty_like(anchored), np.empty_like(anchored)
+    for c in range(count):
+        totals[c] = np.dot(noise[c] * scaling[c], matrix[c])
+        for j in range(n_data):
+            totals[c, j] += tiny
+            soft[c, j] = epsilon * math.log(totals[c, j]) + anchored[c, j]
+    enough = share * min(max(error[0], tolerance), one)
+    shift, g, posterior, masses = _balance(soft, weights, logs, b, price, damping, enough, settings)
+    moved = np.empty_like(f)
+    for c in range(count):
+        for j in range(n_data):
+            soft[c, j] += shift[c]
+            anchored[c, j] += shift[c]
+            loads[c, j] = posterior[c, j] * (b[j] / weights[c]) / totals[c, j]
+        row_mass = np.dot(matrix[c], loads[c])
+        own = tiny * 0
+        for j in range(n_data):
+            own += posterior[c, j] * posterior[c, j] * b[j]
+        steepest = seen * (one / damping - rate)
+        longer = one / (rate + steepest - steepest * own / (masses[c] + tiny)) - damping
+        of_code = math.log(masses[c] / weights[c] + tiny)
+        for i in range(size):
+            moved[c, i] = f[c, i] + shift[c]
+            anchor[c, i] += shift[c]
+            mass[c, i] = row_mass[i] * scaling[c, i]
+            log = math.log(mass[c, i] + tiny)
+            safe[c, i] = -damping * log
+            bold[c, i] = safe[c, i] + longer * (of_code - log)
+            ends[0, 0] += abs(mass[c, i] - one) * a[c, i]
+            ends[1, 0] += a[c, i] * moved[c, i]
+    ends[1, 0] += np.dot(b, g)
+    return True, moved, g, mass, scaling, loads, soft, posterior, masses, ends[0], ends[1], safe, bold
+
+
+@compiled
+def _balance(
+    soft: Any, weights: Any, logs: Any, b: Any, price: Any, damping: Any, tolerance: Any, settings: Any
+) -> Any:
+    """Shift whole codes by Newton's method until the L1 error of their masses is below a tolerance.
+
+    Args:
+        soft: Soft maximum over the noise, ``(K, M)``.
+        weights: Weights of the codes.
+        logs: Their logarithms.
+        b: Weights of the data.
+        price: Price of a nat through the code.
+        damping: Of the step where Newton's fails.
+        tolerance: Error to reach.
+        settings: Most steps, caution of the first one, the share of the slope that a rise must have, the shortest share
+            of a step, the ridge, the resolution of numbers, and the smallest.
+
+    Returns:
+        Shift, ``g``, posterior and masses of the codes.
+    """
+    steps, caution, armijo, shortest, ridge, resolution, tiny = settings
+    half = b.dtype.type(0.5)
+    shift = np.zeros_like(weights)
+    g, posterior, masses = _codes(soft, shift, logs, b, price)
+    for _ in range(int(steps)):
+        error = np.sum(np.abs(weights - masses))
+        if error <= tolerance:
+            break
+        direction = _newton(posterior, masses, weights, b, price, damping, ridge, tiny)
+        reach = (np.max(direction) + np.max(-direction)) * (caution / price)
+        direction *= math.log1p(reach) / (reach + tiny)
+        there = shift + direction
+        trial_g, trial, trial_masses = _codes(soft, there, logs, b, price)
+        shortened = False
+        if not np.sum(np.abs(weights - trial_masses)) <= max(tolerance, half * error):
+            value = np.dot(weights, shift) + np.dot(b, g)
+            slope = np.dot(weights - masses, direction)
+            rounding = 8 * resolution * (abs(value) + np.sum(np.abs(soft[:, 0])))
+            length = half + half
+            while True:
+                reached = np.dot(weights, there) + np.dot(b, trial_g)
+                if reached >= value + armijo * length * slope - rounding:
+                    shortened = length < 1
+                    break
+                shortened = True
+                if length < shortest:
+                    there = shift - damping * np.log((masses + tiny) / (weights + tiny))
+                else:
+                    length *= half * half
+                    there = shift + length * direction
+                trial_g, trial, trial_masses = _codes(soft, there, logs, b, price)
+                if length < shortest:
+                    break
+        shift, g, posterior, masses = there, trial_g, trial, trial_masses
+        caution *= 4 if shortened else half * half
+    return shift, g, posterior, masses
+
+
+@compiled
+def _codes(soft: Any, shift: Any, logs: Any, b: Any, price: Any) -> Any:
+    """Return ``g``, the posterior of the codes and their masses at a shift of whole codes."""
+    count, n_data = soft.shape
+    posterior, masses = np.empty_like(soft), np.zeros_like(shift)
+    top, total, rate = np.empty_like(b), np.zeros_like(b), 1 / price
+    for c in range(count):
+        for j in range(n_data):
+            share = (soft[c, j] + shift[c]) * rate + logs[c]
+            posterior[c, j] = share
+            top[j] = share if c == 0 or not share <= top[j] else top[j]
+    for c in range(count):
+        for j in range(n_data):
+            share = math.exp(posterior[c, j] - top[j])
+            posterior[c, j] = share
+            total[j] += share
+    g = np.empty_like(b)
+    for j in range(n_data):
+        g[j] = -price * (top[j] + math.log(total[j]))
+        total[j] = 1 / total[j]
+    for c in range(count):
+        for j in range(n_data):
+            posterior[c, j] *= total[j]
+            masses[c] += posterior[c, j] * b[j]
+    return g, posterior, masses
+
+
+@compiled
+def _newton(
+    posterior: Any, masses: Any, weights: Any, b: Any, price: Any, damping: Any, ridge: Any, tiny: Any
+) -> Any:
+    """Return Newton's step on the shifts, with a small ridge and without the constant direction."""
+    count = masses.size
+    scale = np.max(masses) / price
+    hessian = np.dot(posterior * b, posterior.T)
+    hessian *= -1 / (price * scale)
+    hessian += b.dtype.type(1 / count)
+    for c in range(count):
+        hessian[c, c] += masses[c] / (price * scale) + ridge
+    step = (weights - masses) / scale
+    solve(hessian, step)
+    if np.all(np.isfinite(step)):
+        return step
+    return -damping * np.log((masses + tiny) / (weights + tiny))
