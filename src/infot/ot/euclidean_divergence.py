@@ -24,9 +24,10 @@ from infot.ot.solvers.averages import Averaged, SelfKernel, average
 from infot.ot.solvers.base import statuses_of
 from infot.ot.solvers.cloud_cost import Cloud, CloudCost, SelfCost
 from infot.ot.solvers.drive import AveragingDrive
-from infot.ot.solvers.fixed_point import FixedPoint, Stage, approach
+from infot.ot.solvers.fixed_point import FixedPoint, approach
 from infot.ot.solvers.flat_kernel import CostRows, FlatKernel
 from infot.ot.solvers.kernel import Kernel
+from infot.ot.solvers.stage import Stage
 from infot.ot.status import Status
 from infot.ot.weights import checked_weights
 

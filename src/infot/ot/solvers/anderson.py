@@ -1,20 +1,25 @@
 """Anderson acceleration of a fixed-point iteration, item by item of a batch, with a fall-back to the safe step."""
 
-import math
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from infot.numerics import empty_loop, inner, largest, namespace, solve_small
-from infot.ot.solvers.compiled.seam import compiled_for
 
-__all__ = ["Anderson"]
+__all__ = ["Anderson", "extrapolation_settings"]
 
 _GROWTH = 2.0
 _SHORTER = 4.0
 _ROUNDINGS = 16
 _RIDGE = 1e-7
 _TINY = 1e-30
+
+
+def extrapolation_settings(resolution: float) -> tuple[float, ...]:
+    """Return growth of the error that is borne, shortening, rounding of values, ridge and the smallest number.
+
+    Args:
+        resolution: That of the numbers.
+    """
+    return _GROWTH, _SHORTER, _ROUNDINGS * resolution, max(_RIDGE, 8 * resolution), _TINY
 
 
 class _Last(NamedTuple):
@@ -53,13 +58,6 @@ class Anderson:
         self._went: Any = None
         self._boldness: Any = None
         self._reach: Any = None
-        modules = compiled_for(weights) if memory else None
-        if modules is not None:
-            resolution = float(np.finfo(weights.dtype).eps)
-            settings = _GROWTH, _SHORTER, _ROUNDINGS * resolution, max(_RIDGE, 8 * resolution), _TINY
-            self._item = modules.extrapolation.History.empty(memory, self._root[0], settings)
-        else:
-            self._item = None
 
     def next(self, x: Any, step: Any, error: Any, value: Any = None, *, bold: Any = None) -> Any:
         """Return the next point.
@@ -71,9 +69,6 @@ class Anderson:
             value: Its value, ``(B,)``, if there is one.
             bold: A step that is mostly better, if there is one.
         """
-        if self._item is not None:
-            value = math.nan * error if value is None else value
-            return self._item.next(x[0], step[0], (step if bold is None else bold)[0], error, value)[None]
         safe = plain = x + step
         if self.memory == 0:
             return safe

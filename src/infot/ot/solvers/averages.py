@@ -15,7 +15,7 @@ import torch
 from infot.numerics import exp_flushed, from_loop, inner, largest_exponent, namespace
 from infot.ot.solvers.cloud_cost import SelfCost
 from infot.ot.solvers.compiled.seam import compiled_for
-from infot.ot.solvers.drive import averaging_move
+from infot.ot.solvers.drive import AVERAGING, averaging_move
 from infot.ot.solvers.patience import Patience
 from infot.ot.status import Status
 
@@ -67,8 +67,6 @@ class SelfKernel:
         self._largest = largest_exponent(self._exponents.dtype)
         self._xp = namespace(a)
         self._tiny = self._xp.asarray(torch.finfo(self._exponents.dtype).tiny, dtype=a.dtype)
-        self._compiled = compiled_for(buffer)
-        self._edges = tuple(a.dtype.type(edge) for edge in (self._largest, self._tiny)) if self._compiled else ()
         self._anchor = self._absorb(None)
 
     def _absorb(self, f: Any) -> Any:
@@ -78,10 +76,8 @@ class SelfKernel:
         exp_flushed(self._exponents)
         return anchor
 
-    def masses(self, f: Any) -> tuple[Any, Any, Any, Any]:
-        """Return the scaling at a potential, the row masses of its symmetric plan, its residual and the L1 error."""
-        if self._compiled is not None:
-            return self._masses_of_item(f)
+    def masses(self, f: Any) -> tuple[Any, Any]:
+        """Return the scaling at a potential and the row masses of its symmetric plan, relative to the weights."""
         scaling = f - self._anchor
         if abs(scaling).max() > self._largest:
             self._anchor = self._absorb(f)
@@ -90,31 +86,37 @@ class SelfKernel:
         masses = self._xp.matmul((self.a * scaling)[:, None], self.matrix)[:, 0]
         masses *= scaling
         masses += self._tiny
-        residual = self._xp.log(masses)
-        residual *= -1
-        return scaling, masses, residual, _error(masses, self.a)
+        return scaling, masses
 
-    def _masses_of_item(self, f: Any) -> tuple[Any, Any, Any, Any]:
-        """Do the same in one compiled call."""
-        masses, matrix, a = self._compiled.averages.masses, self.matrix[0], self.a[0]
-        near, *found, error = masses(matrix, a, f[0], self._anchor[0], *self._edges)
-        if not near:
-            self._anchor = self._absorb(f)
-            _, *found, error = masses(matrix, a, f[0], self._anchor[0], *self._edges)
-        scaling, mass, residual = found
-        return scaling[None], mass[None], residual[None], error
-
-    def completed(self, scaling: Any, masses: Any) -> tuple[Any, Any, Any]:
-        """Return the weights of the columns that make them exact, the row masses that then result, and their error."""
-        if self._compiled is not None:
-            completed = self._compiled.averages.completed
-            loads, row_mass, error = completed(self.matrix[0], self.a[0], scaling[0], masses[0])
-            return loads[None], row_mass[None], error
+    def completed(self, scaling: Any, masses: Any) -> tuple[Any, Any]:
+        """Return the weights of the columns that make them exact, and the row masses that then result."""
         loads = self.a * scaling
         loads /= masses
         row_mass = self._xp.matmul(self.matrix, loads[..., None])[..., 0]
         row_mass *= scaling
-        return loads, row_mass, _error(row_mass, self.a)
+        return loads, row_mass
+
+    def averaged(self, tolerance: float, max_steps: int) -> Averaged | None:
+        """Return where averages end, if there is a compiled loop for them."""
+        module = compiled_for(self.matrix, "averages")
+        if module is None:
+            return None
+        a = np.ascontiguousarray(self.a[0])
+        numbers = tuple(map(a.dtype.type, (self._largest, self._tiny, *AVERAGING)))
+        wanted, limits = (tolerance, _NEAR * tolerance), (0.0, max_steps, _WATCH, _PATIENCE)
+        f, move, watch, step = np.zeros_like(a), np.empty_like(a), module.fresh_watch(), 0
+        while True:
+            anchor = self._anchor[0]
+            end, step, f, move, residual, *found, error = module.iterate(
+                self.matrix[0], a, f, move, anchor, numbers, wanted, watch, step, limits
+            )
+            if end != module.FAR:
+                break
+            self._anchor = self._absorb(f[None])
+        scaling, loads, row_mass = (x[None] for x in found)
+        otherwise = Status.STALLED if end == module.STALLED else Status.MAX_STEPS
+        g = (f + residual)[None]
+        return Averaged(f[None], g, scaling, loads, row_mass, np.full(1, error), step, otherwise)
 
 
 def average(kernel: SelfKernel, *, tolerance: float, max_steps: int) -> Averaged:
@@ -125,20 +127,28 @@ def average(kernel: SelfKernel, *, tolerance: float, max_steps: int) -> Averaged
         tolerance: L1 error to reach.
         max_steps: Limit on the steps.
     """
+    ended = kernel.averaged(tolerance, max_steps)
+    if ended is not None:
+        return ended
     a, patience, otherwise = kernel.a, Patience(_PATIENCE), Status.MAX_STEPS
     f, move, step = 0 * a, None, 0
+    log = namespace(a).log
     # what leaves the finite numbers is seen in the error and told by the status
     with np.errstate(all="ignore"):
         while True:
             step += 1
-            scaling, masses, residual, error = kernel.masses(f)
+            scaling, masses = kernel.masses(f)
+            error = _error(masses, a)
             worst = _worst(error)
             over = step == max_steps or not worst < float("inf")
             if step % _WATCH == 0 and patience.exhausted(error):
                 over, otherwise = True, Status.STALLED
+            residual = log(masses)
+            residual *= -1
             # where the plan is almost a permutation, the first one may be optimal already
             if over or step == 1 or worst <= _NEAR * tolerance:
-                loads, row_mass, error = kernel.completed(scaling, masses)
+                loads, row_mass = kernel.completed(scaling, masses)
+                error = _error(row_mass, a)
                 if over or _worst(error) <= tolerance:
                     g = f + residual
                     return Averaged(f, g, scaling, loads, row_mass, error, step, otherwise)

@@ -3,18 +3,22 @@
 from abc import ABC, abstractmethod
 from typing import Any
 
-from infot.numerics import namespace
+from infot.numerics import inner, namespace
 from infot.ot.solvers.anderson import Anderson
 from infot.ot.solvers.kernel import Evaluation, Kernel
 
-__all__ = ["AcceleratedDrive", "AveragingDrive", "Drive", "averaging_move"]
+__all__ = ["AVERAGING", "FAR_START", "AcceleratedDrive", "AveragingDrive", "Drive", "averaging_move"]
 
 _RHO = 3 - 8**0.5
-_FAR = 0.5  # L1 error of a cold start that is worth an opening
+AVERAGING = 0.5, 4 * _RHO, _RHO**2  # shares of the first residual, of later ones, and of the last move
+FAR_START = 0.5  # L1 error of a cold start that is worth an opening
 
 
 class Drive(ABC):
     """What moves an iteration on; made anew for each set of prices."""
+
+    memory: int = 0
+    """Memory of Anderson's extrapolation; 0 where there is none."""
 
     @abstractmethod
     def next(self, now: Evaluation, error: Any) -> Any:
@@ -35,20 +39,26 @@ class AcceleratedDrive(Drive):
     """
 
     def __init__(self, kernel: Kernel, a: Any, *, memory: int) -> None:
-        self._kernel = kernel
+        self._kernel, self._a = kernel, a
+        self.memory = memory
         self._anderson = Anderson(memory, a)
 
     def next(self, now: Evaluation, error: Any) -> Any:
         """Return the next potential."""
         safe, bold = self._kernel.steps(now)
-        return self._anderson.next(now.f, safe, error, now.value, bold=bold)
+        return self._anderson.next(now.f, safe, error, _semidual(self._a, self._kernel.b, now), bold=bold)
 
     def opening(self, f: Any, error: Any, left: int) -> tuple[Any, int]:
         """Return where the kernel's opening leads the items whose start is far off."""
-        far, steps = error > _FAR, self._kernel.openings
-        if self._anderson.memory == 0 or not 0 < steps < left or not bool(far.any()):
+        far, steps = error > FAR_START, self._kernel.openings
+        if self.memory == 0 or not 0 < steps < left or not bool(far.any()):
             return f, 0
         return namespace(f).where(far[..., None], self._kernel.opening(f, error), f), steps
+
+
+def _semidual(a: Any, b: Any, now: Evaluation) -> Any:
+    """Return the value of the semi-dual, ``(B,)``, which safe steps never lower."""
+    return inner(a, now.f) + inner(b, now.g)
 
 
 class AveragingDrive(Drive):
@@ -76,8 +86,8 @@ class AveragingDrive(Drive):
 def averaging_move(residual: Any, last: Any) -> Any:
     """Return the move of :class:`AveragingDrive` after the last one, None before the first; overwrites ``residual``."""
     if last is None:
-        residual *= 0.5
+        residual *= AVERAGING[0]
     else:
-        residual *= 4 * _RHO
-        residual += _RHO**2 * last
+        residual *= AVERAGING[1]
+        residual += AVERAGING[2] * last
     return residual

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from infot.numerics import from_loop, namespace, to_loop
+from infot.numerics import from_loop, inner, namespace, to_loop
 from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic
 from infot.ot.solution import Solution
@@ -26,10 +26,11 @@ from infot.ot.solvers.flat_kernel import FlatKernel, GivenCost
 from infot.ot.solvers.kernel import Evaluation, Kernel
 from infot.ot.solvers.nested_kernel import NestedKernel
 from infot.ot.solvers.patience import Patience
+from infot.ot.solvers.stage import Leg, Stage
 from infot.ot.status import Status
 from infot.ot.structure import Nest, Structured
 
-__all__ = ["FixedPoint", "Stage", "approach", "fixed_point"]
+__all__ = ["FixedPoint", "approach", "fixed_point"]
 
 _STAGE_TOLERANCE = 0.1
 _WATCH = 10  # steps between two looks at whether anything still betters
@@ -51,17 +52,6 @@ class FixedPoint:
     tolerance: float
     max_steps: int
     name: str
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Where an iteration ended, at one set of prices."""
-
-    last: Evaluation
-    kernel: Kernel
-    error: Any
-    n_steps: Any
-    otherwise: Status
 
 
 def fixed_point(
@@ -133,14 +123,19 @@ def approach(
 def _iterate(kernel: Kernel, a: Any, settings: FixedPoint, f: Any, used: int) -> Stage:
     """Iterate at fixed prices until every item is done or the steps are used up."""
     cold, f = f is None, kernel.anchor(f)
-    error = 1 + 0 * a[:, 0]
-    drive, patience = settings.drive(kernel, a), Patience(_PATIENCE)
+    drive = settings.drive(kernel, a)
+    limits = settings.tolerance, settings.max_steps, _WATCH, _PATIENCE
+    if drive.memory:
+        stage = kernel.iterated(Leg(a, f, cold, drive.memory, used, limits))
+        if stage is not None:
+            return stage
+    error, patience = 1 + 0 * a[:, 0], Patience(_PATIENCE)
     count = _Count(error, settings.tolerance)
     step, otherwise = used, Status.MAX_STEPS
     while True:
         step += 1
         now = kernel.evaluate(f, error)
-        error = now.error
+        error = inner(abs(now.row_mass - 1), a)
         if count.over(error, step) or step == settings.max_steps:
             break
         if step % _WATCH == 0 and patience.exhausted(error):

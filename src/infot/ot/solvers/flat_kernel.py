@@ -8,9 +8,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from infot.numerics import exp_flushed, from_loop, inner, largest_exponent, namespace, to_loop
+from infot.numerics import exp_flushed, from_loop, largest_exponent, namespace, to_loop
+from infot.ot.solvers.anderson import extrapolation_settings
 from infot.ot.solvers.compiled.seam import compiled_for
 from infot.ot.solvers.kernel import Evaluation, Kernel
+from infot.ot.solvers.stage import Leg, Stage
+from infot.ot.status import Status
 
 __all__ = ["CostRows", "FlatKernel", "GivenCost"]
 
@@ -76,11 +79,6 @@ class FlatKernel(Kernel):
             self._xp.asarray(number, dtype=a.dtype)
             for number in (1 / epsilon, -epsilon, torch.finfo(self._exponents.dtype).tiny)
         )
-        self._compiled = compiled_for(buffer)
-        if self._compiled is not None:
-            numbers = epsilon, 1 / epsilon, self._largest, float(self._tiny)
-            self._item = np.ascontiguousarray(a[0]), np.ascontiguousarray(b[0])
-            self._numbers = tuple(a.dtype.type(number) for number in numbers)
 
     def anchor(self, f: Any) -> Any:
         """Absorb a potential; see :meth:`Kernel.anchor`."""
@@ -102,8 +100,6 @@ class FlatKernel(Kernel):
 
     def evaluate(self, f: Any, error: Any) -> Evaluation:
         """Evaluate the semi-dual in two products with the kernel."""
-        if self._compiled is not None:
-            return self._evaluated_item(f)
         xp, kernel = self._xp, self._kernel
         shift = f * self._rate
         shift -= self._anchor
@@ -120,24 +116,34 @@ class FlatKernel(Kernel):
         g = xp.log(totals)
         g += self._soft
         g *= self._downwards
-        off, value = inner(abs(row_mass - 1), self.a), inner(self.a, f) + inner(self.b, g)
-        return Evaluation(f, g, row_mass, (scaling[:, None], loads[:, None]), off, value)
+        return Evaluation(f, g, row_mass, (scaling[:, None], loads[:, None]))
 
-    def _evaluated_item(self, f: Any) -> Evaluation:
-        """Do the same in one compiled call."""
-        evaluate, (a, b) = self._compiled.flat.evaluate, self._item
-        near, *rest = evaluate(self._kernel[0], a, b, f[0], self._anchor[0], self._soft[0], self._numbers)
-        if not near:
-            self.anchor(f)
-            _, *rest = evaluate(self._kernel[0], a, b, f[0], self._anchor[0], self._soft[0], self._numbers)
-        scaling, loads, g, row_mass, step, off, value = rest
-        factors = scaling[None, None], loads[None, None]
-        return Evaluation(f, g[None], row_mass[None], factors, off, value, steps=(step[None], None))
-
-    def steps(self, now: Evaluation) -> tuple[Any, Any]:
+    def steps(self, now: Evaluation) -> tuple[Any, None]:
         """Return ``-epsilon log(row mass)``: Sinkhorn's half step."""
-        if now.steps is not None:
-            return now.steps
         step = self._xp.log(now.row_mass)
         step *= self._downwards
         return step, None
+
+    def iterated(self, leg: Leg) -> Stage | None:
+        """Return where an extrapolated iteration ends, if there is a compiled loop for it."""
+        module = compiled_for(self._kernel, "flat")
+        if module is None:
+            return None
+        a, b, f = (np.ascontiguousarray(x[0]) for x in (self.a, self.b, leg.f))
+        number, epsilon = a.dtype.type, self.epsilon
+        numbers = tuple(map(number, (epsilon, 1 / epsilon, self._largest, self._tiny)))
+        history = module.empty_history(leg.memory, a, extrapolation_settings(float(np.finfo(a.dtype).eps)))
+        watch, step = module.fresh_watch(), leg.used
+        while True:
+            absorbed = self._anchor[0], self._soft[0]
+            end, step, f, *found, error, value = module.iterate(
+                self._kernel[0], (a, b), f, absorbed, numbers, history, watch, step, leg.limits
+            )
+            if end != module.FAR:
+                break
+            self.anchor(f[None])
+        scaling, loads, g, row_mass = found
+        factors = scaling[None, None], loads[None, None]
+        last = Evaluation(f[None], g[None], row_mass[None], factors)
+        otherwise = Status.STALLED if end == module.STALLED else Status.MAX_STEPS
+        return Stage(last, self, np.full(1, error), np.full(1, step), otherwise)

@@ -9,7 +9,10 @@ Arrays are those of inner loops (:func:`infot.numerics.to_loop`).
 """
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+if TYPE_CHECKING:
+    from infot.ot.solvers.stage import Leg, Stage
 
 __all__ = ["Evaluation", "Kernel"]
 
@@ -23,24 +26,18 @@ class Evaluation(NamedTuple):
         row_mass: Mass of each row of the density under ``b``, ``(B, n)``; one where the plan meets ``a``.
         factors: Row factor ``(B, K, m)`` and column factor ``(B, K, M)``; the kernel between them gives ``b`` times the
             density.
-        error: L1 error of the row masses, ``(B,)``.
-        value: Value of the semi-dual, which safe steps never lower, ``(B,)``.
         soft: Soft maximum of ``f - C`` over the noise, ``S = -A``, ``(B, K, m)``, where there are codes.
         posterior: ``p(c | x)``, ``(B, K, m)``, where there are codes.
         code_mass: Mass of each code, ``(B, K)``, where there are codes.
-        steps: What :meth:`Kernel.steps` returns, where it came with the evaluation.
     """
 
     f: Any
     g: Any
     row_mass: Any
     factors: tuple[Any, Any]
-    error: Any
-    value: Any
     soft: Any = None
     posterior: Any = None
     code_mass: Any = None
-    steps: tuple[Any, Any] | None = None
 
 
 class Kernel(ABC):
@@ -87,3 +84,13 @@ class Kernel(ABC):
             error: Its L1 marginal error, ``(B,)``.
         """
         return f
+
+    def iterated(self, leg: "Leg") -> "Stage | None":
+        """Return where an extrapolated iteration ends, if there is a compiled loop for it.
+
+        It takes the steps that it would take without one, and its numbers are the same up to rounding.
+
+        Args:
+            leg: What it starts from.
+        """
+        return None

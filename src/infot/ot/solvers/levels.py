@@ -69,7 +69,7 @@ class Levels:
         self._tiny = torch.finfo(b.dtype).tiny
         self._eps = torch.finfo(b.dtype).eps
         self._max_steps = _STEPS if 1 < nest.n_codes <= _CODES_LIMIT else 0
-        # the settings of the balance, for a compiled one
+        # what a compiled balance goes by
         self.balancing = self._max_steps, _CAUTION, _ARMIJO, _SHORTEST, _RIDGE, self._eps, self._tiny
 
     def softened(self, share: float) -> "Levels":

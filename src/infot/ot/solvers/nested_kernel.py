@@ -6,14 +6,19 @@ whole codes leave it as it is.
 
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from infot.numerics import exp_flushed, from_loop, inner, largest, largest_exponent, namespace, to_loop
+from infot.numerics import exp_flushed, from_loop, largest, largest_exponent, namespace, to_loop
+from infot.ot.solvers.anderson import extrapolation_settings
 from infot.ot.solvers.compiled.seam import compiled_for
+from infot.ot.solvers.drive import FAR_START
 from infot.ot.solvers.kernel import Evaluation, Kernel
 from infot.ot.solvers.levels import SEEN, Levels
+from infot.ot.solvers.stage import Leg, Stage
+from infot.ot.status import Status
 from infot.ot.structure import Nest
 
 __all__ = ["NestedKernel"]
@@ -46,7 +51,6 @@ class NestedKernel(Kernel):
     ) -> None:
         self.levels = Levels(nest, b)
         self.b = self.levels.b
-        self.a = to_loop((nest.noise * nest.code_weights.unsqueeze(-1)).flatten(1))
         shape = (cost.shape[0], nest.n_codes, -1, cost.shape[-1])
         self._cost, self._buffer = cost.reshape(shape), buffer.view(shape)
         self._absent = (nest.noise <= 0).unsqueeze(-1) if self.levels.noise.min() <= 0 else None
@@ -63,17 +67,6 @@ class NestedKernel(Kernel):
                 1 / nest.epsilon,
             )
         )
-        self._compiled = compiled_for(self.b) if len(nest.sizes) == 1 else None
-        if self._compiled is not None:
-            self._prepare_item(tolerance)
-
-    def _prepare_item(self, tolerance: float) -> None:
-        """Put what the compiled evaluation takes into its form."""
-        number, levels = self.b.dtype.type, self.levels
-        self._bounds = tolerance, _CODE_SHARE, self._largest, float(self._tiny)
-        self._settings = tuple(map(number, levels.balancing))
-        self._weights = levels.noise[0], self.a.reshape(levels.noise.shape)[0]
-        self._codes = levels.code_weights[0], levels.log_weights[0][0, :, 0], levels.b[0]
 
     def anchor(self, f: Any) -> Any:
         """Absorb a potential; see :meth:`Kernel.anchor`."""
@@ -89,15 +82,11 @@ class NestedKernel(Kernel):
             exponents.clamp_(max=self._largest)
         self.matrix = to_loop(exp_flushed(exponents))
         self._soft = to_loop(soft * price)
-        anchor = to_loop(potential)
-        # the compiled evaluation moves it in place, which who holds the potential must not see
-        self._anchor = anchor if self._compiled is None else anchor.copy()
-        return anchor.reshape(len(anchor), -1)
+        self._anchor = to_loop(potential)
+        return self._anchor.reshape(len(self._anchor), -1)
 
     def evaluate(self, f: Any, error: Any) -> Evaluation:
         """Evaluate the semi-dual at a potential near the anchor, after balancing the codes."""
-        if self._compiled is not None:
-            return self._evaluated_item(f, error)
         levels, xp = self.levels, self._xp
         scaling, totals, soft = self.soften(f)
         enough = xp.minimum(_CODE_SHARE * xp.maximum(error, self._tolerance), self._most)
@@ -107,45 +96,7 @@ class NestedKernel(Kernel):
         loads = codes.posterior * levels.b_over_codes
         loads /= totals
         masses = self.masses(scaling, loads)
-        off, value = inner(abs(masses - 1), self.a), inner(self.a, f) + inner(self.b, codes.g)
-        return Evaluation(
-            f, codes.g, masses, (scaling, loads), off, value, soft, codes.posterior, codes.masses
-        )
-
-    def _evaluated_item(self, f: Any, error: Any) -> Evaluation:
-        """Do the same in one compiled call, two or three where the potential is too far from the anchor."""
-        now = self._evaluated_near(f, error)
-        if now is None:
-            self._nearer(f, self._from_anchor(f))
-            now = self._evaluated_near(f, error)
-        if now is None:  # rounding kept it just out of reach
-            self.anchor(f)
-            now = self._evaluated_near(f, error)
-        assert now is not None
-        return now
-
-    def _evaluated_near(self, f: Any, error: Any) -> Evaluation | None:
-        levels, shape = self.levels, self._anchor.shape[1:]
-        prices = levels.epsilon, levels.epsilons[0], levels.damping, SEEN
-        near, f, g, mass, scaling, loads, soft, posterior, codes, off, value, safe, bold = (
-            self._compiled.nested.evaluate(
-                self.matrix[0],
-                self._weights,
-                self._codes,
-                f.reshape(shape),
-                (self._anchor[0], self._soft[0]),
-                error,
-                tuple(map(self.b.dtype.type, (*prices, *self._bounds))),
-                self._settings,
-            )
-        )
-        if not near:
-            return None
-        mass, safe, bold = (x.reshape(1, -1) for x in (mass, safe, bold))
-        steps = safe, None if levels.damping == levels.epsilon else bold
-        of_codes = soft[None], posterior[None], codes[None]
-        factors = scaling[None], loads[None]
-        return Evaluation(f.reshape(1, -1), g[None], mass, factors, off, value, *of_codes, steps=steps)
+        return Evaluation(f, codes.g, masses, (scaling, loads), soft, codes.posterior, codes.masses)
 
     def soften(self, f: Any) -> tuple[Any, Any, Any]:
         """Return the soft maximum of ``f - C`` over the noise, at a potential that becomes the anchor if far from it.
@@ -217,4 +168,45 @@ class NestedKernel(Kernel):
 
     def steps(self, now: Evaluation) -> tuple[Any, Any]:
         """Return the step at the smallest price, a contraction (Berry 1994), and one at each code's own price."""
-        return self.levels.steps(now) if now.steps is None else now.steps
+        return self.levels.steps(now)
+
+    def iterated(self, leg: Leg) -> Stage | None:
+        """Return where an extrapolated iteration ends, if there is a compiled loop for it."""
+        module = compiled_for(self.b, "nested") if len(self.levels.sizes) == 1 else None
+        if module is None:
+            return None
+        levels, array = self.levels, np.ascontiguousarray
+        number, shape = self.b.dtype.type, levels.noise.shape[1:]
+        a, noise, f = (array(x[0]).reshape(shape) for x in (leg.a, levels.noise, leg.f))
+        codes = array(levels.code_weights[0]), array(levels.log_weights[0][0, :, 0]), array(self.b[0])
+        own = (*(levels.softened(share) for share in _OPENING), levels)
+        prices = np.array([(each.epsilons[0], each.damping) for each in own], a.dtype)
+        bounds = self._tolerance, _CODE_SHARE, self._largest, self._tiny, FAR_START
+        numbers = tuple(map(number, (levels.epsilon, SEEN, *bounds)))
+        balancing = tuple(map(number, levels.balancing))
+        history = module.empty_history(leg.memory, a.ravel(), extrapolation_settings(levels.balancing[-2]))
+        watch, drift = module.fresh_watch(), np.zeros_like(codes[0])
+        progress = np.array([leg.used, -1 if leg.cold else len(_OPENING), 1.0])
+        while True:
+            absorbed = self._anchor[0], self._soft[0], drift
+            end, f, now = module.iterate(
+                self.matrix[0], (a, noise), codes, f, absorbed, prices, numbers, balancing, history, watch, progress,
+                leg.limits,
+            )
+            if end != module.FAR:
+                break
+            self._translate(drift[None])
+            drift = 0 * drift
+            self._reanchor(f)
+        _, f, g, mass, scaling, loads, soft, posterior, masses, error, *_ = now
+        flat, factors = (x.reshape(1, -1) for x in (f, mass)), (scaling[None], loads[None])
+        moved, row_mass = flat
+        last = Evaluation(moved, g[None], row_mass, factors, soft[None], posterior[None], masses[None])
+        otherwise = Status.STALLED if end == module.STALLED else Status.MAX_STEPS
+        return Stage(last, self, np.full(1, error), np.full(1, int(progress[0])), otherwise)
+
+    def _reanchor(self, f: Any) -> None:
+        """Bring the anchor so near that no rounding keeps a potential out of reach."""
+        self._nearer(f, self._from_anchor(f))
+        if abs(self._from_anchor(f)).max() > self._largest:
+            self.anchor(f)

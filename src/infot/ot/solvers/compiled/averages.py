@@ -1,4 +1,4 @@
-"""One step of the averages of a cloud against itself; see :mod:`infot.ot.solvers.averages`."""
+"""Averages of a cloud against itself; see :mod:`infot.ot.solvers.averages`."""
 
 import math
 from typing import Any
@@ -6,24 +6,69 @@ from typing import Any
 import numpy as np
 
 from infot.ot.solvers.compiled.compiler import compiled
+from infot.ot.solvers.compiled.ending import FAR, GOING, OVER, STALLED, ending, fresh_watch
 
-__all__ = ["completed", "masses"]
+__all__ = ["FAR", "STALLED", "fresh_watch", "iterate"]
 
 
 @compiled
-def masses(kernel: Any, a: Any, f: Any, anchor: Any, farthest: Any, tiny: Any) -> Any:
-    """Return whether a potential is near the anchor, and the scaling, the masses of the symmetric plan and their error.
+def iterate(
+    kernel: Any,
+    a: Any,
+    f: Any,
+    move: Any,
+    anchor: Any,
+    numbers: Any,
+    wanted: Any,
+    watch: Any,
+    step: int,
+    limits: Any,
+) -> Any:
+    """Average until the end or until the potential is too far from the anchor.
 
     Args:
         kernel: The kernel, ``(n, n)``.
         a: Weights.
         f: Potential, in units of epsilon.
+        move: The last move; nothing before the first step.
         anchor: What is absorbed on both sides.
-        farthest: The farthest a potential may be from it.
-        tiny: The smallest normal number.
+        numbers: The farthest a potential may be from the anchor, the smallest normal number, the share of the first
+            residual and of later ones, and that of the last move.
+        wanted: L1 error to reach by a plan with an exact side, and that of the symmetric plan up to which it is looked at.
+        watch: See :func:`infot.ot.solvers.compiled.ending.ending`, as is ``limits``.
+        step: Steps taken before.
+        limits: See there; its tolerance is zero.
+
+    Returns:
+        How it ended, the steps taken, the potential, the last move, the residual, the scaling, the weights of the
+        columns, the row masses and the L1 error.
     """
+    farthest, tiny, at_first, of_residual, of_move = numbers
+    tolerance, near_enough = wanted
+    while True:
+        near, scaling, mass, residual, error = _masses(kernel, a, f, anchor, farthest, tiny)
+        if not near:
+            return FAR, step, f, move, residual, scaling, mass, mass, error
+        step += 1
+        end = ending(error, step, watch, limits)
+        # where the plan is almost a permutation, the first one may be optimal already
+        if end != GOING or step == 1 or error <= near_enough:
+            loads, row_mass, error = _completed(kernel, a, scaling, mass)
+            if end != GOING or error <= tolerance:
+                end = OVER if end == GOING else end
+                return end, step, f, move, residual, scaling, loads, row_mass, error
+        following = np.empty_like(f)
+        for i in range(f.size):
+            move[i] = at_first * residual[i] if step == 1 else of_residual * residual[i] + of_move * move[i]
+            following[i] = f[i] + move[i]
+        f = following
+
+
+@compiled
+def _masses(kernel: Any, a: Any, f: Any, anchor: Any, farthest: Any, tiny: Any) -> Any:
+    """Return whether a potential is near the anchor, scaling, masses of the symmetric plan, residual and error."""
     one = kernel.dtype.type(1)
-    scaling, weighted, error = np.empty_like(a), np.empty_like(a), np.zeros(1, a.dtype)
+    scaling, weighted, error = np.empty_like(a), np.empty_like(a), one - one
     for i in range(a.size):
         shift = f[i] - anchor[i]
         if abs(shift) > farthest:
@@ -35,19 +80,19 @@ def masses(kernel: Any, a: Any, f: Any, anchor: Any, farthest: Any, tiny: Any) -
         mass[i] = mass[i] * scaling[i] + tiny
         residual[i] = -math.log(mass[i])
     for i in range(a.size):
-        error[0] += abs(mass[i] - one) * a[i]
+        error += abs(mass[i] - one) * a[i]
     return True, scaling, mass, residual, error
 
 
 @compiled
-def completed(kernel: Any, a: Any, scaling: Any, mass: Any) -> Any:
+def _completed(kernel: Any, a: Any, scaling: Any, mass: Any) -> Any:
     """Return the weights of the columns that make them exact, the row masses that then result, and their error."""
     one = kernel.dtype.type(1)
-    loads, error = np.empty_like(a), np.zeros(1, a.dtype)
+    loads, error = np.empty_like(a), one - one
     for i in range(a.size):
         loads[i] = a[i] * scaling[i] / mass[i]
     row_mass = np.dot(kernel, loads)
     for i in range(a.size):
         row_mass[i] *= scaling[i]
-        error[0] += abs(row_mass[i] - one) * a[i]
+        error += abs(row_mass[i] - one) * a[i]
     return loads, row_mass, error

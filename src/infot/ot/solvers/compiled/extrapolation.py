@@ -1,14 +1,14 @@
 """Anderson's extrapolation of one item, to the same numbers as :mod:`infot.ot.solvers.anderson`."""
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from infot.ot.solvers.compiled.compiler import compiled
 from infot.ot.solvers.compiled.elimination import solve
 
-__all__ = ["History"]
+__all__ = ["empty_history", "next_point"]
 
 # what is kept of the last point and of how far the last extrapolation went
 _PLAIN, _SAFE, _SCALED, _WENT = range(4)
@@ -16,45 +16,28 @@ _PLAIN, _SAFE, _SCALED, _WENT = range(4)
 _HELD, _BEGUN, _ERROR, _BEST, _SIZE, _AFRESH, _REJECTED, _MOVED, _BOLDNESS, _REACH = range(10)
 
 
-class History(NamedTuple):
-    """What an extrapolation remembers.
+def empty_history(memory: int, weights: Any, settings: tuple[float, ...]) -> tuple[Any, ...]:
+    """Return what an extrapolation remembers before its first point.
 
     Args:
-        root: Roots of the weights, ``(n,)``.
-        last: The last point, ``(4, n)``.
-        moves: Differences of points, ``(memory, n)``.
-        turns: Differences of weighted steps, ``(memory, n)``.
-        gram: Inner products of these, ``(memory, memory)``.
-        state: Numbers.
+        memory: How many differences are kept.
+        weights: Weights of the least squares, ``(n,)``.
         settings: Growth of the error that is borne, by how much rejected ones are shortened, rounding of a value in
             units of its size, ridge, and the smallest number.
+
+    Returns:
+        Roots of the weights; the last point, ``(4, n)``; differences of points and of weighted steps, ``(memory, n)``
+        each; inner products of the latter; numbers; settings.
     """
-
-    root: Any
-    last: Any
-    moves: Any
-    turns: Any
-    gram: Any
-    state: Any
-    settings: Any
-
-    @classmethod
-    def empty(cls, memory: int, root: Any, settings: tuple[float, ...]) -> "History":
-        """Return a history of nothing."""
-        n, dtype = root.size, root.dtype
-        state = np.zeros(10, dtype)
-        state[_BOLDNESS], state[_REACH] = 1, math.inf
-        shapes = (4, n), (memory, n), (memory, n), (memory, memory)
-        last, moves, turns, gram = (np.zeros(shape, dtype) for shape in shapes)
-        return cls(root, last, moves, turns, gram, state, np.array(settings, dtype))
-
-    def next(self, x: Any, step: Any, bold: Any, error: Any, value: Any) -> Any:
-        """Return the next point, ``(n,)``; ``bold`` is ``step`` where there is no bold one, ``value`` NaN likewise."""
-        return _next(*self, x, step, bold, error, value)
+    n, dtype = weights.size, weights.dtype
+    state = np.zeros(10, dtype)
+    state[_BOLDNESS], state[_REACH] = 1, math.inf
+    shapes = (4, n), (memory, n), (memory, n), (memory, memory)
+    return (np.sqrt(weights), *(np.zeros(shape, dtype) for shape in shapes), state, np.array(settings, dtype))
 
 
 @compiled
-def _next(
+def next_point(
     root: Any,
     last: Any,
     moves: Any,
@@ -65,12 +48,28 @@ def _next(
     x: Any,
     step: Any,
     bold: Any,
-    errors: Any,
-    values: Any,
+    error: Any,
+    value: Any,
 ) -> Any:
+    """Return the next point, ``(n,)``.
+
+    Args:
+        root: Of the history (:func:`empty_history`), as are those down to ``settings``; they are overwritten.
+        last: See there.
+        moves: See there.
+        turns: See there.
+        gram: See there.
+        state: See there.
+        settings: See there.
+        x: The point, ``(n,)``.
+        step: Its safe step.
+        bold: A step that is mostly better; the safe one where there is none.
+        error: Its error.
+        value: Its value.
+    """
     growth, infinite = settings[0], x.dtype.type(math.inf)
     first = state[_BEGUN] == 0
-    error = _judged(x, errors[0], values[0], state, settings)
+    error = _judged(x, error, value, state, settings)
     share = state[_BOLDNESS]
     plain, safe, scaled = np.empty_like(x), np.empty_like(x), np.empty_like(x)
     for i in range(x.size):
@@ -103,9 +102,6 @@ def _next(
 def _judged(x: Any, error: Any, value: Any, state: Any, settings: Any) -> Any:
     """Return the error, infinite where the value is lower than one accepted before by more than rounding."""
     growth, rounding = settings[0], settings[2]
-    if (math.isnan(value) and state[_BEGUN] == 0) or math.isnan(state[_BEST]):
-        state[_BEST] = math.nan
-        return error
     if state[_BEGUN] == 0:
         state[_BEST] = value
         state[_SIZE] = abs(value) + np.max(np.abs(x))

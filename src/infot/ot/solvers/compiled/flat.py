@@ -1,4 +1,4 @@
-"""One evaluation of a plain entropic problem; see :mod:`infot.ot.solvers.flat_kernel`."""
+"""The iteration of a plain entropic problem; see :mod:`infot.ot.solvers.flat_kernel` and `fixed_point`."""
 
 import math
 from typing import Any
@@ -6,31 +6,55 @@ from typing import Any
 import numpy as np
 
 from infot.ot.solvers.compiled.compiler import compiled
+from infot.ot.solvers.compiled.ending import FAR, GOING, STALLED, ending, fresh_watch
+from infot.ot.solvers.compiled.extrapolation import empty_history, next_point
 
-__all__ = ["evaluate"]
+__all__ = ["FAR", "STALLED", "empty_history", "fresh_watch", "iterate"]
 
 
 @compiled
-def evaluate(kernel: Any, a: Any, b: Any, f: Any, anchor: Any, soft: Any, numbers: Any) -> Any:
-    """Evaluate the semi-dual near an anchor.
+def iterate(
+    kernel: Any, weights: Any, f: Any, absorbed: Any, numbers: Any, history: Any, watch: Any, step: int, limits: Any
+) -> Any:
+    """Iterate until the end or until the potential is too far from the anchor.
 
     Args:
         kernel: The kernel, ``(n, m)``.
-        a: Weights of the rows.
-        b: Weights of the columns.
+        weights: Weights of the rows, ``(n,)``, and of the columns, ``(m,)``.
         f: Potential of the rows.
-        anchor: What is absorbed, in units of epsilon.
-        soft: What has been taken off each column.
+        absorbed: The anchor, in units of epsilon, and what has been taken off each column.
         numbers: Epsilon, its inverse, the farthest a potential may be from the anchor, the smallest normal number.
+        history: See :func:`infot.ot.solvers.compiled.extrapolation.empty_history`; it is overwritten.
+        watch: See :func:`infot.ot.solvers.compiled.ending.ending`, as is ``limits``.
+        step: Steps taken before.
+        limits: See there.
+
+    Returns:
+        How it ended, the steps taken, the potential, row and column factor, ``g``, row masses, L1 error and value.
+    """
+    while True:
+        near, scaling, loads, g, row_mass, move, error, value = _evaluate(kernel, weights, f, absorbed, numbers)
+        if not near:
+            return FAR, step, f, scaling, loads, g, row_mass, error, value
+        step += 1
+        end = ending(error, step, watch, limits)
+        if end != GOING:
+            return end, step, f, scaling, loads, g, row_mass, error, value
+        f = next_point(*history, f, move, move, error, value)
+
+
+@compiled
+def _evaluate(kernel: Any, weights: Any, f: Any, absorbed: Any, numbers: Any) -> Any:
+    """Evaluate the semi-dual near an anchor.
 
     Returns:
         Whether the potential is near enough (if not, the rest is nothing), row and column factor, ``g``, the row masses,
-        the step of Sinkhorn's algorithm, and the L1 error and the semi-dual value, ``(1,)`` each.
+        the step of Sinkhorn's algorithm, the L1 error and the value.
     """
-    epsilon, rate, farthest, tiny = numbers
-    one = kernel.dtype.type(1)
+    (a, b), (anchor, soft), (epsilon, rate, farthest, tiny) = weights, absorbed, numbers
+    one = epsilon / epsilon
     scaling, weighted, step, g = np.empty_like(a), np.empty_like(a), np.empty_like(a), np.empty_like(b)
-    error, value = np.zeros(1, a.dtype), np.zeros(1, a.dtype)
+    error = value = one - one
     for i in range(a.size):
         shift = f[i] * rate - anchor[i]
         if abs(shift) > farthest:
@@ -47,8 +71,8 @@ def evaluate(kernel: Any, a: Any, b: Any, f: Any, anchor: Any, soft: Any, number
         row_mass[i] = row_mass[i] * scaling[i] + tiny
         step[i] = -epsilon * math.log(row_mass[i])
     for i in range(a.size):
-        error[0] += abs(row_mass[i] - one) * a[i]
-        value[0] += a[i] * f[i]
+        error += abs(row_mass[i] - one) * a[i]
+        value += a[i] * f[i]
     for j in range(b.size):
-        value[0] += b[j] * g[j]
+        value += b[j] * g[j]
     return True, scaling, loads, g, row_mass, step, error, value

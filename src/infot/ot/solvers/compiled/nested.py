@@ -1,4 +1,4 @@
-"""One evaluation of a problem with one block of codes; see :mod:`infot.ot.solvers.nested_kernel` and `levels`."""
+"""The iteration of a problem with one block of codes; see :mod:`infot.ot.solvers.nested_kernel` and `levels`."""
 
 import math
 from typing import Any
@@ -7,83 +7,150 @@ import numpy as np
 
 from infot.ot.solvers.compiled.compiler import compiled
 from infot.ot.solvers.compiled.elimination import solve
+from infot.ot.solvers.compiled.ending import FAR, GOING, STALLED, ending, fresh_watch
+from infot.ot.solvers.compiled.extrapolation import empty_history, next_point
 
-__all__ = ["evaluate"]
+__all__ = ["FAR", "STALLED", "empty_history", "fresh_watch", "iterate"]
 
 
 @compiled
-def evaluate(
+def iterate(
     matrix: Any,
     latents: Any,
     codes: Any,
     f: Any,
     absorbed: Any,
-    error: Any,
+    prices: Any,
     numbers: Any,
-    settings: Any,
+    balancing: Any,
+    history: Any,
+    watch: Any,
+    progress: Any,
+    limits: Any,
 ) -> Any:
-    """Evaluate the semi-dual near an anchor, after balancing the codes, with which potential and anchor are shifted.
+    """Iterate until the end or until the potential is too far from the anchor.
 
     Args:
         matrix: The kernel, ``(K, m, M)``.
-        latents: Weights of the noise given the code, and of the latents, ``(K, m)`` each.
+        latents: Weights of the latents, and of the noise given the code, ``(K, m)`` each.
         codes: Weights of the codes, ``(K,)``, their logarithms as conditionals, and weights of the data, ``(M,)``.
         f: Potential, ``(K, m)``.
-        absorbed: The anchor, ``(K, m)``, and the soft maximum that has been taken off, ``(K, M)``; moved in place.
-        error: L1 marginal error of the last evaluation, ``(1,)``.
-        numbers: Epsilon, price of the code, damping, what the data see of a step, tolerance, share of it for the codes.
-        settings: See :func:`_balance`.
+        absorbed: The anchor, ``(K, m)``, the soft maximum that has been taken off, ``(K, M)``, and by how much whole
+            codes have been shifted since, ``(K,)``; the last is overwritten.
+        prices: Price of a nat through the code and damping, ``(openings + 1, 2)``: of each step of the opening, then those
+            of the problem.
+        numbers: Epsilon, what the data see of a step, tolerance, share of it for the codes, the farthest a potential may
+            be from the anchor, the smallest normal number, and the error of a start that is worth the opening.
+        balancing: See :func:`_balance`.
+        history: See :func:`infot.ot.solvers.compiled.extrapolation.empty_history`; it is overwritten.
+        watch: See :func:`infot.ot.solvers.compiled.ending.ending`, as is ``limits``.
+        progress: Steps taken, steps of the opening taken, -1 before it is known whether there is one, and the last L1
+            error; it is overwritten.
+        limits: See there.
+
+    Returns:
+        How it ended, the potential, and what :func:`_evaluate` returns.
+    """
+    openings, far = len(prices) - 1, numbers[6]
+    while True:
+        opening = 0 <= progress[1] < openings
+        now = _evaluate(
+            matrix,
+            latents,
+            codes,
+            f,
+            absorbed,
+            prices[int(progress[1]) if opening else openings],
+            progress[2],
+            numbers,
+            balancing,
+        )
+        if not now[0]:
+            return FAR, f, now
+        moved, error, value, safe, bold = now[1], now[9], now[10], now[11], now[12]
+        progress[0] += 1
+        if opening:
+            progress[1] += 1
+            f = moved + bold
+            continue
+        progress[2] = error
+        end = ending(error, int(progress[0]), watch, limits)
+        if end != GOING:
+            return end, f, now
+        if progress[1] < 0:
+            worth = error > far and 0 < openings < limits[1] - progress[0]
+            progress[1] = 0 if worth else openings
+            if worth:
+                continue
+        following = next_point(*history, moved.ravel(), safe.ravel(), bold.ravel(), error, value)
+        f = following.reshape(f.shape)
+
+
+@compiled
+def _evaluate(
+    matrix: Any,
+    latents: Any,
+    codes: Any,
+    f: Any,
+    absorbed: Any,
+    prices: Any,
+    before: Any,
+    numbers: Any,
+    balancing: Any,
+) -> Any:
+    """Evaluate the semi-dual near an anchor, after balancing the codes.
 
     Returns:
         Whether the potential is near enough (if not, the rest is nothing); potential, ``g``, row masses, row and column
-        factor, soft maximum, posterior, masses of the codes; the L1 error and the semi-dual value, ``(1,)`` each; the
-        safe and the bold step.
+        factor, soft maximum, posterior, masses of the codes; the L1 error and the value; the safe and the bold step.
     """
-    (noise, a), (weights, logs, b), (anchor, anchored) = latents, codes, absorbed
-    epsilon, price, damping, seen, tolerance, share, farthest, tiny = numbers
+    (a, noise), (weights, logs, b), (anchor, taken, drift) = latents, codes, absorbed
+    epsilon, seen, tolerance, share, farthest, tiny, _ = numbers
+    price, damping = prices[0], prices[1]
     count, size, n_data = matrix.shape
-    scaling, loads = np.empty_like(noise), np.empty_like(anchored)
+    scaling, loads, soft = np.empty_like(noise), np.empty_like(taken), np.empty_like(taken)
     mass, safe, bold = np.empty_like(noise), np.empty_like(noise), np.empty_like(noise)
-    ends = np.zeros((2, 1), b.dtype)
-    rate, one = 1 / epsilon, b.dtype.type(1)
+    one = epsilon / epsilon
+    error, value, rate = one - one, one - one, one / epsilon
     for c in range(count):
         for i in range(size):
-            shift = (f[c, i] - anchor[c, i]) * rate
+            shift = (f[c, i] - anchor[c, i] - drift[c]) * rate
             if abs(shift) > farthest:
-                return False, f, b, mass, scaling, loads, loads, loads, weights, ends[0], ends[1], safe, bold
+                return False, f, b, mass, scaling, loads, soft, soft, weights, error, value, safe, bold
             scaling[c, i] = math.exp(shift)
-    totals, soft = np.empty_like(anchored), np.empty_like(anchored)
+    totals = loads
     for c in range(count):
         totals[c] = np.dot(noise[c] * scaling[c], matrix[c])
         for j in range(n_data):
             totals[c, j] += tiny
-            soft[c, j] = epsilon * math.log(totals[c, j]) + anchored[c, j]
-    enough = share * min(max(error[0], tolerance), one)
-    shift, g, posterior, masses = _balance(soft, weights, logs, b, price, damping, enough, settings)
+            soft[c, j] = epsilon * math.log(totals[c, j]) + (taken[c, j] + drift[c])
+    enough = share * min(max(before, tolerance), one)
+    shifts, g, posterior, masses = _balance(soft, weights, logs, b, price, damping, enough, balancing)
     moved = np.empty_like(f)
     for c in range(count):
+        drift[c] += shifts[c]
+        own = one - one
         for j in range(n_data):
-            soft[c, j] += shift[c]
-            anchored[c, j] += shift[c]
+            soft[c, j] += shifts[c]
+            own += posterior[c, j] * posterior[c, j] * b[j]
             loads[c, j] = posterior[c, j] * (b[j] / weights[c]) / totals[c, j]
         row_mass = np.dot(matrix[c], loads[c])
-        own = tiny * 0
-        for j in range(n_data):
-            own += posterior[c, j] * posterior[c, j] * b[j]
+        # the steps of `Levels.steps`
         steepest = seen * (one / damping - rate)
         longer = one / (rate + steepest - steepest * own / (masses[c] + tiny)) - damping
         of_code = math.log(masses[c] / weights[c] + tiny)
         for i in range(size):
-            moved[c, i] = f[c, i] + shift[c]
-            anchor[c, i] += shift[c]
+            moved[c, i] = f[c, i] + shifts[c]
             mass[c, i] = row_mass[i] * scaling[c, i]
             log = math.log(mass[c, i] + tiny)
-            safe[c, i] = -damping * log
-            bold[c, i] = safe[c, i] + longer * (of_code - log)
-            ends[0, 0] += abs(mass[c, i] - one) * a[c, i]
-            ends[1, 0] += a[c, i] * moved[c, i]
-    ends[1, 0] += np.dot(b, g)
-    return True, moved, g, mass, scaling, loads, soft, posterior, masses, ends[0], ends[1], safe, bold
+            safe[c, i] = bold[c, i] = -damping * log
+            if damping < epsilon:
+                bold[c, i] += longer * (of_code - log)
+            error += abs(mass[c, i] - one) * a[c, i]
+            value += a[c, i] * moved[c, i]
+    for j in range(n_data):
+        value += b[j] * g[j]
+    return True, moved, g, mass, scaling, loads, soft, posterior, masses, error, value, safe, bold
 
 
 @compiled

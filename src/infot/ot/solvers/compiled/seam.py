@@ -1,12 +1,13 @@
 """Where compiled loops join: they serve single problems in numpy where numba can be imported; else nothing changes.
 
 At a few hundred points the arithmetic of a step is small beside the calls of numpy, tens of them, that it is made of. A
-compiled function does what several of these do in one call, to the same numbers up to rounding. Large exponentials and
-products stay with numpy and BLAS, which are faster at them.
+compiled loop takes the same steps, to the same numbers up to rounding, without these calls. Exponentials of whole
+matrices and products stay with numpy and BLAS, which are faster at them.
 """
 
 from functools import cache
-from types import SimpleNamespace
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,26 +17,23 @@ __all__ = ["compiled_for"]
 _DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
-def compiled_for(array: Any) -> Any:
-    """Return the modules of compiled functions that serve problems like an array, or None.
+def compiled_for(array: Any, name: str) -> ModuleType | None:
+    """Return a module of compiled functions if there is one that serves problems like an array.
 
     Args:
         array: An array of inner loops, its first axis that of the batch.
+        name: Name of the module.
     """
     if not isinstance(array, np.ndarray) or len(array) != 1 or array.dtype not in _DTYPES:
         return None
-    return _modules()
+    return _module(name)
 
 
 @cache
-def _modules() -> Any:
-    """Import the compiled functions once, when they are first wanted: numba takes half a second to import."""
+def _module(name: str) -> ModuleType | None:
+    """Import a module when it is first wanted: numba takes half a second to import."""
     try:
-        import numba  # noqa: PLC0415
-    except ImportError:  # not installed, or it does not know this version of numpy
+        from numba import config  # noqa: PLC0415
+    except ImportError:  # it is not installed, or does not know this version of numpy
         return None
-    if numba.config.DISABLE_JIT:
-        return None
-    from infot.ot.solvers.compiled import averages, extrapolation, flat, nested  # noqa: PLC0415
-
-    return SimpleNamespace(averages=averages, extrapolation=extrapolation, flat=flat, nested=nested)
+    return None if config.DISABLE_JIT else import_module(f"infot.ot.solvers.compiled.{name}")
