@@ -23,7 +23,8 @@ def averaged(x: Tensor, a: Tensor, epsilon: float, **wishes: float) -> tuple[Ave
     """Where averages end, and the plan whose columns are exact there."""
     points, weights = to_loop(x), to_loop(a)
     buffer = to_loop(x.new_empty(len(x), x.shape[1], x.shape[1]))
-    kernel = SelfKernel(SelfCost(Cloud(points, weights)), weights, epsilon=epsilon, buffer=buffer)
+    cost = SelfCost(Cloud(points, weights, 0 * points[:, :1]))
+    kernel = SelfKernel(cost, weights, epsilon=epsilon, buffer=buffer)
     end = average(
         kernel, tolerance=wishes.get("tolerance", 1e-9), max_steps=int(wishes.get("max_steps", 100))
     )

@@ -67,14 +67,13 @@ class Clouds:
     def __init__(self, x: Tensor, y: Tensor, a: Tensor | None, b: Tensor | None) -> None:
         check_clouds(x, y)
         self._single = x.ndim == 2
-        a = checked_weights(a, "a", x.shape[-2], x)
-        b = checked_weights(b, "b", y.shape[-2], y)
-        self._given = (x, y, a, b)
-        self._a, self._b = self._in(a, len(x)), self._in(b, len(y))
         of_x, of_y = self._in(x, len(x)), self._in(y, len(y))
+        a, self._a = self._weights(a, "a", x, of_x)
+        b, self._b = self._weights(b, "b", y, of_y)
+        self._given = (x, y, a, b)
         with np.errstate(all="ignore"):  # what is not finite is named below
             centre = self._b[:, None] @ of_y
-            self._x, self._y = Cloud(of_x - centre, self._a), Cloud(of_y - centre, self._b)
+            self._x, self._y = Cloud(of_x, self._a, centre), Cloud(of_y, self._b, centre)
             self.mean_cost = self._x.mean_cost(self._y)
         if not math.isfinite(self.mean_cost):
             raise ProblemError("expected finite clouds, got NaN or Inf among their points")
@@ -92,7 +91,7 @@ class Clouds:
         """
         check_wishes(wishes.tolerance, wishes.max_steps, wishes.on_failure)
         recorded = torch.is_grad_enabled()
-        wanted = [recorded and given.requires_grad for given in self._given]
+        wanted = [recorded and given is not None and given.requires_grad for given in self._given]
         terms = _Terms((self._x, self._y), (self._a, self._b), wishes)
         value, gradients = terms.sum(
             wanted, self.mean_cost, None if own is None else to_loop(own.reshape(-1))
@@ -108,6 +107,17 @@ class Clouds:
         result = _Held.apply(total, held, *inputs)
         assert isinstance(result, Tensor)
         return result
+
+    def _weights(
+        self, given: Tensor | None, name: str, points: Tensor, array: Any
+    ) -> tuple[Tensor | None, Any]:
+        """Return weights as they are followed, None if left out, and as an array of inner loops."""
+        if given is None:
+            uniform = empty_loop(array, *array.shape[:2])
+            uniform[:] = 1 / array.shape[1]
+            return None, uniform
+        checked = checked_weights(given, name, points.shape[-2], points)
+        return checked, self._in(checked, len(points))
 
     def _in(self, tensor: Tensor, batch: int) -> Any:
         """Return a tensor as an array of inner loops with a batch axis."""
@@ -144,25 +154,25 @@ class _Held(torch.autograd.Function):
 class _Plan:
     """A solved term: ``pi = rows * kernel * columns``, on the arrays of inner loops; its rows are exact.
 
-    The value is that of the semi-dual before rows were made exact.
+    Value and potentials are those of the semi-dual before rows were made exact by dividing by their ``mass``.
     """
 
     value: Any
     f: Any
     g: Any
+    mass: Any
     rows: Any
     kernel: Any
     columns: Any
 
     @classmethod
-    def between(cls, stage: Stage, a: Any, b: Any, epsilon: float) -> "_Plan":
+    def between(cls, stage: Stage, a: Any, b: Any) -> "_Plan":
         """Make the rows of a plan between two clouds exact."""
         last, xp = stage.last, namespace(a)
         value = inner(a, last.f) + inner(b, last.g)
         mass = last.row_mass + xp.finfo(a.dtype).tiny
         scaling, loads = (factor[:, 0] for factor in last.factors)
-        f = last.f - epsilon * xp.log(mass)
-        return cls(value, f, last.g, scaling * (a / mass), stage.kernel.matrix[:, 0], loads)
+        return cls(value, last.f, last.g, mass, scaling * (a / mass), stage.kernel.matrix[:, 0], loads)
 
     @classmethod
     def itself(cls, end: Averaged, kernel: SelfKernel, epsilon: float) -> "_Plan":
@@ -170,8 +180,11 @@ class _Plan:
         a, xp = kernel.a, namespace(kernel.a)
         f, g = epsilon * end.f, epsilon * end.g
         mass = end.row_mass + xp.finfo(a.dtype).tiny
-        exact = f - epsilon * xp.log(mass)
-        return cls(inner(a, f + g), exact, g, end.scaling * (a / mass), kernel.matrix, end.loads)
+        return cls(inner(a, f + g), f, g, mass, end.scaling * (a / mass), kernel.matrix, end.loads)
+
+    def exact_f(self, epsilon: float) -> Any:
+        """Return the potential of the rows at which they are exact."""
+        return self.f - epsilon * namespace(self.f).log(self.mass)
 
     def apply(self, v: Any, factor: float) -> Any:
         """Return ``factor pi v``."""
@@ -209,7 +222,8 @@ class _Terms:
             if wanted[points_at]:
                 gradients[points_at] += plan.apply(cloud.points, 2.0)
             if wanted[weights_at]:
-                gradients[weights_at] -= 0.5 * (_centred(plan.f, weights) + _centred(plan.g, weights))
+                f = plan.exact_f(self.wishes.epsilon)
+                gradients[weights_at] -= 0.5 * (_centred(f, weights) + _centred(plan.g, weights))
         return value, gradients
 
     def _between(self, wanted: list[bool], mean_cost: float) -> tuple[Any, list[Any]]:
@@ -224,9 +238,9 @@ class _Terms:
         for_x = plan.apply(self.y.points, -2.0) if wanted[0] else None
         for_y = None
         if wanted[1]:
-            moved = plan.apply_transposed(self.x.right[:, :-1].mT, 2.0)
+            moved = plan.apply_transposed(self.x.right[..., :-1], 2.0)
             for_y = (moved[..., -1] - 2 * self.b)[..., None] * self.y.points - moved[..., :-1]
-        for_a = _centred(plan.f, self.a) if wanted[2] else None
+        for_a = _centred(plan.exact_f(self.wishes.epsilon), self.a) if wanted[2] else None
         for_b = _centred(plan.g, self.b) if wanted[3] else None
         return plan.value, [for_x, for_y, for_a, for_b]
 
@@ -253,7 +267,7 @@ class _Terms:
         settings = FixedPoint(drive, wishes.tolerance, wishes.max_steps, name)
         stage = approach(kernel_at, a, settings, factors=factors, f=None)
         self._tell(name, stage.error, stage.n_steps, stage.otherwise)
-        return _Plan.between(stage, a, b, wishes.epsilon)
+        return _Plan.between(stage, a, b)
 
     def _buffer(self, a: Any, b: Any) -> Any:
         """Return the memory in the shape of a term."""
@@ -262,7 +276,7 @@ class _Terms:
 
     def _tell(self, name: str, error: Any, n_steps: Any, otherwise: Status) -> None:
         """Say where a term missed its tolerance."""
-        wishes, worst = self.wishes, float(error.max())
+        wishes, worst = self.wishes, float(error[0] if len(error) == 1 else error.max())
         if worst <= wishes.tolerance:
             return
         statuses = statuses_of(from_loop(error), wishes.tolerance, otherwise)

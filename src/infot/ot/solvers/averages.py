@@ -116,7 +116,7 @@ class SelfKernel:
         scaling, loads, row_mass = (x[None] for x in found)
         otherwise = Status.STALLED if end == module.STALLED else Status.MAX_STEPS
         g = (f + residual)[None]
-        return Averaged(f[None], g, scaling, loads, row_mass, np.full(1, error), step, otherwise)
+        return Averaged(f[None], g, scaling, loads, row_mass, np.array([error]), step, otherwise)
 
 
 def average(kernel: SelfKernel, *, tolerance: float, max_steps: int) -> Averaged:

@@ -41,11 +41,13 @@ class AcceleratedDrive(Drive):
     def __init__(self, kernel: Kernel, a: Any, *, memory: int) -> None:
         self._kernel, self._a = kernel, a
         self.memory = memory
-        self._anderson = Anderson(memory, a)
+        self._anderson: Anderson | None = None
 
     def next(self, now: Evaluation, error: Any) -> Any:
         """Return the next potential."""
         safe, bold = self._kernel.steps(now)
+        if self._anderson is None:
+            self._anderson = Anderson(self.memory, self._a)
         return self._anderson.next(now.f, safe, error, _semidual(self._a, self._kernel.b, now), bold=bold)
 
     def opening(self, f: Any, error: Any, left: int) -> tuple[Any, int]:

@@ -146,4 +146,4 @@ class FlatKernel(Kernel):
         factors = scaling[None, None], loads[None, None]
         last = Evaluation(f[None], g[None], row_mass[None], factors)
         otherwise = Status.STALLED if end == module.STALLED else Status.MAX_STEPS
-        return Stage(last, self, np.full(1, error), np.full(1, step), otherwise)
+        return Stage(last, self, np.array([error]), np.array([step]), otherwise)

@@ -203,7 +203,7 @@ class NestedKernel(Kernel):
         moved, row_mass = flat
         last = Evaluation(moved, g[None], row_mass, factors, soft[None], posterior[None], masses[None])
         otherwise = Status.STALLED if end == module.STALLED else Status.MAX_STEPS
-        return Stage(last, self, np.full(1, error), np.full(1, int(progress[0])), otherwise)
+        return Stage(last, self, np.array([error]), np.array([int(progress[0])]), otherwise)
 
     def _reanchor(self, f: Any) -> None:
         """Bring the anchor so near that no rounding keeps a potential out of reach."""

@@ -16,7 +16,8 @@ _PLAIN, _SAFE, _SCALED, _WENT = range(4)
 _HELD, _BEGUN, _ERROR, _BEST, _SIZE, _AFRESH, _REJECTED, _MOVED, _BOLDNESS, _REACH = range(10)
 
 
-def empty_history(memory: int, weights: Any, settings: tuple[float, ...]) -> tuple[Any, ...]:
+@compiled
+def empty_history(memory: int, weights: Any, settings: Any) -> Any:
     """Return what an extrapolation remembers before its first point.
 
     Args:
@@ -32,8 +33,12 @@ def empty_history(memory: int, weights: Any, settings: tuple[float, ...]) -> tup
     n, dtype = weights.size, weights.dtype
     state = np.zeros(10, dtype)
     state[_BOLDNESS], state[_REACH] = 1, math.inf
-    shapes = (4, n), (memory, n), (memory, n), (memory, memory)
-    return (np.sqrt(weights), *(np.zeros(shape, dtype) for shape in shapes), state, np.array(settings, dtype))
+    numbers = np.empty(len(settings), dtype)
+    for k, setting in enumerate(settings):
+        numbers[k] = setting
+    last, gram = np.zeros((4, n), dtype), np.zeros((memory, memory), dtype)
+    moves, turns = np.zeros((memory, n), dtype), np.zeros((memory, n), dtype)
+    return np.sqrt(weights), last, moves, turns, gram, state, numbers
 
 
 @compiled
