@@ -1,12 +1,12 @@
 """Averages of a cloud against itself; see :mod:`infot.ot.solvers.averages`."""
 
-import math
 from typing import Any
 
 import numpy as np
 
 from infot.ot.solvers.compiled.compiler import compiled
 from infot.ot.solvers.compiled.ending import FAR, GOING, OVER, STALLED, ending, fresh_watch
+from infot.ot.solvers.compiled.transcendental import exponentials, logarithms
 
 __all__ = ["FAR", "STALLED", "fresh_watch", "iterate"]
 
@@ -73,13 +73,16 @@ def _masses(kernel: Any, a: Any, f: Any, anchor: Any, farthest: Any, tiny: Any) 
         shift = f[i] - anchor[i]
         if abs(shift) > farthest:
             return False, scaling, weighted, weighted, error
-        scaling[i] = math.exp(shift)
+        scaling[i] = shift
+    exponentials(scaling)
+    for i in range(a.size):
         weighted[i] = a[i] * scaling[i]
     mass, residual = np.dot(weighted, kernel), weighted
     for i in range(a.size):
         mass[i] = mass[i] * scaling[i] + tiny
-        residual[i] = -math.log(mass[i])
+    logarithms(mass, residual)
     for i in range(a.size):
+        residual[i] = -residual[i]
         error += abs(mass[i] - one) * a[i]
     return True, scaling, mass, residual, error
 

@@ -1,6 +1,5 @@
 """The iteration of a plain entropic problem; see :mod:`infot.ot.solvers.flat_kernel` and `fixed_point`."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from infot.ot.solvers.compiled.compiler import compiled
 from infot.ot.solvers.compiled.ending import FAR, GOING, STALLED, ending, fresh_watch
 from infot.ot.solvers.compiled.extrapolation import empty_history, next_point
+from infot.ot.solvers.compiled.transcendental import exponentials, logarithms
 
 __all__ = ["FAR", "STALLED", "empty_history", "fresh_watch", "iterate"]
 
@@ -59,20 +59,23 @@ def _evaluate(kernel: Any, weights: Any, f: Any, absorbed: Any, numbers: Any) ->
         shift = f[i] * rate - anchor[i]
         if abs(shift) > farthest:
             return False, scaling, g, g, step, step, error, value
-        scaling[i] = math.exp(shift)
+        scaling[i] = shift
+    exponentials(scaling)
+    for i in range(a.size):
         weighted[i] = a[i] * scaling[i]
-    loads = np.dot(weighted, kernel)
-    for j in range(b.size):
-        total = loads[j] + tiny
-        loads[j] = b[j] / total
-        g[j] = -epsilon * (math.log(total) + soft[j])
+    totals = np.dot(weighted, kernel)
+    totals += tiny
+    logarithms(totals, g)
+    loads = b / totals
     row_mass = np.dot(kernel, loads)
     for i in range(a.size):
         row_mass[i] = row_mass[i] * scaling[i] + tiny
-        step[i] = -epsilon * math.log(row_mass[i])
+    logarithms(row_mass, step)
     for i in range(a.size):
+        step[i] *= -epsilon
         error += abs(row_mass[i] - one) * a[i]
         value += a[i] * f[i]
     for j in range(b.size):
+        g[j] = -epsilon * (g[j] + soft[j])
         value += b[j] * g[j]
     return True, scaling, loads, g, row_mass, step, error, value

@@ -9,6 +9,7 @@ from infot.ot.solvers.compiled.compiler import compiled
 from infot.ot.solvers.compiled.elimination import solve
 from infot.ot.solvers.compiled.ending import FAR, GOING, STALLED, ending, fresh_watch
 from infot.ot.solvers.compiled.extrapolation import empty_history, next_point
+from infot.ot.solvers.compiled.transcendental import exponentials, logarithms
 
 __all__ = ["FAR", "STALLED", "empty_history", "fresh_watch", "iterate"]
 
@@ -117,13 +118,15 @@ def _evaluate(
             shift = (f[c, i] - anchor[c, i] - drift[c]) * rate
             if abs(shift) > farthest:
                 return False, f, b, mass, scaling, loads, soft, soft, weights, error, value, safe, bold
-            scaling[c, i] = math.exp(shift)
+            scaling[c, i] = shift
+        exponentials(scaling[c])
     totals = loads
     for c in range(count):
         totals[c] = np.dot(noise[c] * scaling[c], matrix[c])
+        totals[c] += tiny
+        logarithms(totals[c], soft[c])
         for j in range(n_data):
-            totals[c, j] += tiny
-            soft[c, j] = epsilon * math.log(totals[c, j]) + (taken[c, j] + drift[c])
+            soft[c, j] = epsilon * soft[c, j] + (taken[c, j] + drift[c])
     enough = share * min(max(before, tolerance), one)
     shifts, g, posterior, masses = _balance(soft, weights, logs, b, price, damping, enough, balancing)
     moved = np.empty_like(f)
@@ -140,12 +143,13 @@ def _evaluate(
         longer = one / (rate + steepest - steepest * own / (masses[c] + tiny)) - damping
         of_code = math.log(masses[c] / weights[c] + tiny)
         for i in range(size):
-            moved[c, i] = f[c, i] + shifts[c]
             mass[c, i] = row_mass[i] * scaling[c, i]
-            log = math.log(mass[c, i] + tiny)
-            safe[c, i] = bold[c, i] = -damping * log
-            if damping < epsilon:
-                bold[c, i] += longer * (of_code - log)
+        logarithms(mass[c] + tiny, safe[c])
+        for i in range(size):
+            log = safe[c, i]
+            moved[c, i] = f[c, i] + shifts[c]
+            safe[c, i] = -damping * log
+            bold[c, i] = safe[c, i] + (longer * (of_code - log) if damping < epsilon else one - one)
             error += abs(mass[c, i] - one) * a[c, i]
             value += a[c, i] * moved[c, i]
     for j in range(n_data):
@@ -215,26 +219,33 @@ def _balance(
 def _codes(soft: Any, shift: Any, logs: Any, b: Any, price: Any) -> Any:
     """Return ``g``, the posterior of the codes and their masses at a shift of whole codes."""
     count, n_data = soft.shape
-    posterior, masses = np.empty_like(soft), np.zeros_like(shift)
-    top, total, rate = np.empty_like(b), np.zeros_like(b), 1 / price
+    posterior, masses = np.empty_like(soft), np.empty_like(shift)
+    g, total, rate = np.empty_like(b), np.empty_like(b), 1 / price
+    top = (soft[0] + shift[0]) * rate + logs[0]
     for c in range(count):
+        offset = shift[c] * rate + logs[c]
         for j in range(n_data):
-            share = (soft[c, j] + shift[c]) * rate + logs[c]
+            share = soft[c, j] * rate + offset
             posterior[c, j] = share
-            top[j] = share if c == 0 or not share <= top[j] else top[j]
-    for c in range(count):
-        for j in range(n_data):
-            share = math.exp(posterior[c, j] - top[j])
-            posterior[c, j] = share
-            total[j] += share
-    g = np.empty_like(b)
+            top[j] = share if share > top[j] else top[j]
     for j in range(n_data):
-        g[j] = -price * (top[j] + math.log(total[j]))
+        total[j] = 0
+    for c in range(count):
+        for j in range(n_data):
+            posterior[c, j] -= top[j]
+        exponentials(posterior[c])
+        for j in range(n_data):
+            total[j] += posterior[c, j]
+    logarithms(total, g)
+    for j in range(n_data):
+        g[j] = -price * (top[j] + g[j])
         total[j] = 1 / total[j]
     for c in range(count):
+        mass = rate - rate
         for j in range(n_data):
             posterior[c, j] *= total[j]
-            masses[c] += posterior[c, j] * b[j]
+            mass += posterior[c, j] * b[j]
+        masses[c] = mass
     return g, posterior, masses
 
 
