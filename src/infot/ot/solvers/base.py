@@ -20,6 +20,7 @@ __all__ = [
     "entropic_of",
     "finish",
     "first_steps",
+    "keeps_rows",
     "lost_rows",
     "row_masses",
     "statuses_of",
@@ -127,6 +128,11 @@ def lost_rows(masses: Tensor) -> Tensor:
     return masses < torch.finfo(masses.dtype).tiny ** 0.5
 
 
+def keeps_rows(masses: Tensor) -> bool:
+    """Say whether no row at all is lost, by its least mass alone; False where that is not a number."""
+    return float(masses.min()) >= torch.finfo(masses.dtype).tiny ** 0.5
+
+
 def with_exact_rows(
     problem: OTProblem, f: Tensor, g: Tensor, masses: Tensor, *, epsilon: float, perturbation: Tensor | None
 ) -> Tensor:
@@ -143,6 +149,8 @@ def with_exact_rows(
         perturbation: By how much structure lowers the cost of (code, datum).
     """
     exact = f - epsilon * safe_log(masses)
+    if keeps_rows(masses) and float(problem.row_weights.min()) > 0:
+        return exact
     lost = (problem.row_weights == 0) | lost_rows(masses)
     if not bool(lost.any()):
         return exact

@@ -20,7 +20,7 @@ from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic
 from infot.ot.solution import Solution
 from infot.ot.solvers.approach import Approach
-from infot.ot.solvers.base import lost_rows, statuses_of, with_exact_rows
+from infot.ot.solvers.base import keeps_rows, lost_rows, statuses_of, with_exact_rows
 from infot.ot.solvers.drive import Drive
 from infot.ot.solvers.flat_kernel import FlatKernel, GivenCost
 from infot.ot.solvers.kernel import Evaluation, Kernel
@@ -177,14 +177,15 @@ def _finish(problem: OTProblem, nest: Nest, stage: Stage, settings: FixedPoint) 
     """Make the rows exact with the perturbation held, and value the semi-dual before that."""
     last = stage.last
     f, g, mass = (from_loop(x) for x in (last.f, last.g, last.row_mass))
-    value = (problem.row_weights * f).sum(-1) + (problem.column_weights * g).sum(-1)
+    a, b = to_loop(problem.row_weights), to_loop(problem.column_weights)
+    value = from_loop(inner(a, last.f) + inner(b, last.g))
     perturbation = _perturbation(nest, from_loop(last.soft), g) if nest.sizes else None
     exact = with_exact_rows(problem, f, g, mass, epsilon=nest.epsilon, perturbation=perturbation)
     statuses = statuses_of(from_loop(stage.error), settings.tolerance, stage.otherwise)
     rows, columns = (from_loop(x) for x in last.factors)
     weights = (problem.row_weights / mass.clamp_min(torch.finfo(mass.dtype).tiny)).reshape(rows.shape)
     factors = (rows * weights, from_loop(stage.kernel.matrix), columns)
-    if bool((lost_rows(mass) & (problem.row_weights > 0)).any()):
+    if not keeps_rows(mass) and bool((lost_rows(mass) & (problem.row_weights > 0)).any()):
         factors = None  # the potential tells these rows, the factors do not
     steps = from_loop(stage.n_steps).long()
     return Solution(exact, g, value, steps, statuses, settings.name, perturbation, factors=factors)

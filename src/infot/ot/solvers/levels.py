@@ -75,9 +75,13 @@ class Levels:
     def softened(self, share: float) -> "Levels":
         """Return the levels at code prices that go a share of the way to that of the noise, in logarithms."""
         softer = copy(self)
-        softer.epsilons = tuple(price ** (1 - share) * self.epsilon**share for price in self.epsilons)
+        softer.epsilons = self.softened_prices(share)
         softer.damping = min((*softer.epsilons, self.epsilon))
         return softer
+
+    def softened_prices(self, share: float) -> tuple[float, ...]:
+        """Return the prices of these levels."""
+        return tuple(price ** (1 - share) * self.epsilon**share for price in self.epsilons)
 
     def posterior(self, soft: Any) -> tuple[Any, Any]:
         """Return ``g`` and ``p(c | x)`` from the soft maximum over the noise, ``(B, K, m)``."""

@@ -179,8 +179,8 @@ class NestedKernel(Kernel):
         number, shape = self.b.dtype.type, levels.noise.shape[1:]
         a, noise, f = (array(x[0]).reshape(shape) for x in (leg.a, levels.noise, leg.f))
         codes = array(levels.code_weights[0]), array(levels.log_weights[0][0, :, 0]), array(self.b[0])
-        own = (*(levels.softened(share) for share in _OPENING), levels)
-        prices = np.array([(each.epsilons[0], each.damping) for each in own], a.dtype)
+        of_codes = [levels.softened_prices(share)[0] for share in (*_OPENING, 0.0)]
+        prices = np.array([(price, min(price, levels.epsilon)) for price in of_codes], a.dtype)
         bounds = self._tolerance, _CODE_SHARE, self._largest, self._tiny, FAR_START
         numbers = tuple(map(number, (levels.epsilon, SEEN, *bounds)))
         balancing = tuple(map(number, levels.balancing))
