@@ -136,7 +136,7 @@ class FlatKernel(Kernel):
         watch, step = module.fresh_watch(), leg.used
         while True:
             absorbed = self._anchor[0], self._soft[0]
-            end, step, f, *found, error, value = module.iterate(
+            end, step, f, *found, error = module.iterate(
                 self._kernel[0], (a, b), f, absorbed, numbers, history, watch, step, leg.limits
             )
             if end != module.FAR:

@@ -184,14 +184,14 @@ class NestedKernel(Kernel):
         bounds = self._tolerance, _CODE_SHARE, self._largest, self._tiny, FAR_START
         numbers = tuple(map(number, (levels.epsilon, SEEN, *bounds)))
         balancing = tuple(map(number, levels.balancing))
+        settings = prices, numbers, balancing
         history = module.empty_history(leg.memory, a.ravel(), extrapolation_settings(levels.balancing[-2]))
         watch, drift = module.fresh_watch(), np.zeros_like(codes[0])
         progress = np.array([leg.used, -1 if leg.cold else len(_OPENING), 1.0])
         while True:
             absorbed = self._anchor[0], self._soft[0], drift
             end, f, now = module.iterate(
-                self.matrix[0], (a, noise), codes, f, absorbed, prices, numbers, balancing, history, watch, progress,
-                leg.limits,
+                self.matrix[0], (a, noise), codes, f, absorbed, settings, history, watch, progress, leg.limits
             )
             if end != module.FAR:
                 break

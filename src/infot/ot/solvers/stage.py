@@ -19,8 +19,8 @@ class Leg:
         cold: Whether it is where a kernel begins by itself.
         memory: Memory of the extrapolation.
         used: Steps taken before.
-        limits: L1 error to reach, most steps, steps between two looks at whether anything still betters, and how many of
-            these without that are borne.
+        limits: L1 error to reach, most steps, steps between two looks at whether anything still betters, and how many
+            of these without that are borne.
     """
 
     a: Any

@@ -34,7 +34,8 @@ def iterate(
         anchor: What is absorbed on both sides.
         numbers: The farthest a potential may be from the anchor, the smallest normal number, the share of the first
             residual and of later ones, and that of the last move.
-        wanted: L1 error to reach by a plan with an exact side, and that of the symmetric plan up to which it is looked at.
+        wanted: L1 error to reach by a plan with an exact side, and that of the symmetric plan up to which such a one is
+            looked at.
         watch: See :func:`infot.ot.solvers.compiled.ending.ending`, as is ``limits``.
         step: Steps taken before.
         limits: See there; its tolerance is zero.

@@ -1,5 +1,6 @@
 """How functions are compiled: once for each dtype, kept on disk where there is a place for it."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,8 @@ def compiled(function: Callable[..., Any]) -> Any:
     be written; where none can, every process compiles anew. The record of a function is renewed when its own file
     changes, not when a file that it imports from does.
     """
+    bare = inspect.unwrap(function)  # checks of types that tests put around it cannot be compiled
     try:
-        return numba.njit(cache=True, **_SETTINGS)(function)
+        return numba.njit(cache=True, **_SETTINGS)(bare)
     except RuntimeError:  # there is no place to write
-        return numba.njit(**_SETTINGS)(function)
+        return numba.njit(**_SETTINGS)(bare)

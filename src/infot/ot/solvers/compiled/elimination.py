@@ -9,7 +9,7 @@ __all__ = ["solve"]
 
 @compiled
 def solve(matrix: Any, right: Any) -> None:
-    """Overwrite ``right`` with the solution by Gaussian elimination with partial pivoting; singular ones give no numbers.
+    """Overwrite ``right`` with the solution, by Gaussian elimination with partial pivoting; no numbers if singular.
 
     Args:
         matrix: ``(k, k)``; it is overwritten.

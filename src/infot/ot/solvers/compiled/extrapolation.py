@@ -42,36 +42,18 @@ def empty_history(memory: int, weights: Any, settings: Any) -> Any:
 
 
 @compiled
-def next_point(
-    root: Any,
-    last: Any,
-    moves: Any,
-    turns: Any,
-    gram: Any,
-    state: Any,
-    settings: Any,
-    x: Any,
-    step: Any,
-    bold: Any,
-    error: Any,
-    value: Any,
-) -> Any:
+def next_point(history: Any, x: Any, step: Any, bold: Any, error: Any, value: Any) -> Any:
     """Return the next point, ``(n,)``.
 
     Args:
-        root: Of the history (:func:`empty_history`), as are those down to ``settings``; they are overwritten.
-        last: See there.
-        moves: See there.
-        turns: See there.
-        gram: See there.
-        state: See there.
-        settings: See there.
+        history: See :func:`empty_history`; it is overwritten.
         x: The point, ``(n,)``.
         step: Its safe step.
         bold: A step that is mostly better; the safe one where there is none.
         error: Its error.
         value: Its value.
     """
+    root, last, moves, turns, gram, state, settings = history
     growth, infinite = settings[0], x.dtype.type(math.inf)
     first = state[_BEGUN] == 0
     error = _judged(x, error, value, state, settings)

@@ -14,7 +14,15 @@ __all__ = ["FAR", "STALLED", "empty_history", "fresh_watch", "iterate"]
 
 @compiled
 def iterate(
-    kernel: Any, weights: Any, f: Any, absorbed: Any, numbers: Any, history: Any, watch: Any, step: int, limits: Any
+    kernel: Any,
+    weights: Any,
+    f: Any,
+    absorbed: Any,
+    numbers: Any,
+    history: Any,
+    watch: Any,
+    step: int,
+    limits: Any,
 ) -> Any:
     """Iterate until the end or until the potential is too far from the anchor.
 
@@ -30,17 +38,19 @@ def iterate(
         limits: See there.
 
     Returns:
-        How it ended, the steps taken, the potential, row and column factor, ``g``, row masses, L1 error and value.
+        How it ended, the steps taken, the potential, row and column factor, ``g``, the row masses and the L1 error.
     """
     while True:
-        near, scaling, loads, g, row_mass, move, error, value = _evaluate(kernel, weights, f, absorbed, numbers)
+        near, scaling, loads, g, row_mass, move, error, value = _evaluate(
+            kernel, weights, f, absorbed, numbers
+        )
         if not near:
-            return FAR, step, f, scaling, loads, g, row_mass, error, value
+            return FAR, step, f, scaling, loads, g, row_mass, error
         step += 1
         end = ending(error, step, watch, limits)
         if end != GOING:
-            return end, step, f, scaling, loads, g, row_mass, error, value
-        f = next_point(*history, f, move, move, error, value)
+            return end, step, f, scaling, loads, g, row_mass, error
+        f = next_point(history, f, move, move, error, value)
 
 
 @compiled
@@ -48,8 +58,8 @@ def _evaluate(kernel: Any, weights: Any, f: Any, absorbed: Any, numbers: Any) ->
     """Evaluate the semi-dual near an anchor.
 
     Returns:
-        Whether the potential is near enough (if not, the rest is nothing), row and column factor, ``g``, the row masses,
-        the step of Sinkhorn's algorithm, the L1 error and the value.
+        Whether the potential is near enough (if not, the rest is nothing), row and column factor, ``g``, the row
+        masses, the step of Sinkhorn's algorithm, the L1 error and the value.
     """
     (a, b), (anchor, soft), (epsilon, rate, farthest, tiny) = weights, absorbed, numbers
     one = epsilon / epsilon

@@ -21,9 +21,7 @@ def iterate(
     codes: Any,
     f: Any,
     absorbed: Any,
-    prices: Any,
-    numbers: Any,
-    balancing: Any,
+    settings: Any,
     history: Any,
     watch: Any,
     progress: Any,
@@ -38,11 +36,10 @@ def iterate(
         f: Potential, ``(K, m)``.
         absorbed: The anchor, ``(K, m)``, the soft maximum that has been taken off, ``(K, M)``, and by how much whole
             codes have been shifted since, ``(K,)``; the last is overwritten.
-        prices: Price of a nat through the code and damping, ``(openings + 1, 2)``: of each step of the opening, then those
-            of the problem.
-        numbers: Epsilon, what the data see of a step, tolerance, share of it for the codes, the farthest a potential may
-            be from the anchor, the smallest normal number, and the error of a start that is worth the opening.
-        balancing: See :func:`_balance`.
+        settings: Price of a nat through the code and damping, ``(openings + 1, 2)``, of each step of the opening, then
+            of the problem; numbers: epsilon, what the data see of a step, tolerance, share of it for the codes, the
+            farthest a potential may be from the anchor, the smallest normal number, and the error of a start that is
+            worth the opening; and what :func:`_balance` goes by.
         history: See :func:`infot.ot.solvers.compiled.extrapolation.empty_history`; it is overwritten.
         watch: See :func:`infot.ot.solvers.compiled.ending.ending`, as is ``limits``.
         progress: Steps taken, steps of the opening taken, -1 before it is known whether there is one, and the last L1
@@ -52,6 +49,7 @@ def iterate(
     Returns:
         How it ended, the potential, and what :func:`_evaluate` returns.
     """
+    prices, numbers, balancing = settings
     openings, far = len(prices) - 1, numbers[6]
     while True:
         opening = 0 <= progress[1] < openings
@@ -83,7 +81,7 @@ def iterate(
             progress[1] = 0 if worth else openings
             if worth:
                 continue
-        following = next_point(*history, moved.ravel(), safe.ravel(), bold.ravel(), error, value)
+        following = next_point(history, moved.ravel(), safe.ravel(), bold.ravel(), error, value)
         f = following.reshape(f.shape)
 
 

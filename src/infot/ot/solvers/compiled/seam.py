@@ -33,7 +33,7 @@ def compiled_for(array: Any, name: str) -> ModuleType | None:
 def _module(name: str) -> ModuleType | None:
     """Import a module when it is first wanted: numba takes half a second to import."""
     try:
-        from numba import config  # noqa: PLC0415
+        from numba import config
     except ImportError:  # it is not installed, or does not know this version of numpy
         return None
     return None if config.DISABLE_JIT else import_module(f"infot.ot.solvers.compiled.{name}")

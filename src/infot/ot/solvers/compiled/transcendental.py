@@ -29,7 +29,7 @@ _MANTISSA, _BIAS, _SHIFT = np.int32(0x007FFFFF), np.int32(127), np.int32(23)
 
 @compiled
 def exponentials(x: Any) -> None:
-    """Overwrite a row of numbers with their exponentials; below -87 these are the smallest normal number, above 88 Inf."""
+    """Overwrite numbers with their exponentials; in single precision below -87 with the least normal number."""
     if x.itemsize != 4:
         for i in range(x.size):
             x[i] = math.exp(x[i])
