@@ -36,4 +36,5 @@ def _module(name: str) -> ModuleType | None:
         from numba import config
     except ImportError:  # it is not installed, or does not know this version of numpy
         return None
-    return None if config.DISABLE_JIT else import_module(f"infot.ot.solvers.compiled.{name}")
+    interpreted = getattr(config, "DISABLE_JIT", False)
+    return None if interpreted else import_module(f"infot.ot.solvers.compiled.{name}")
