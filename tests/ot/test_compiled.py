@@ -109,6 +109,14 @@ def test_starts_far_from_the_anchor_are_the_same(both: Any, price: float | None,
     assert_same(fast, slow, atol=1e-7)
 
 
+@pytest.mark.parametrize("price", [None, 0.02])
+@pytest.mark.parametrize("scale", [1e4, 1e9])
+def test_potentials_whose_rounding_is_many_nats_end_too(both: Any, price: float | None, scale: float) -> None:
+    given = problem(torch.float32, price).derived(cost=scale * random_cost(24, 17, 0).float())
+    fast, slow = both(lambda: ot.solve(given, tolerance=1e-3, max_steps=30, on_failure="return"))
+    assert fast.status is slow.status
+
+
 @pytest.mark.parametrize("relative", [0.02, 0.01])
 def test_small_prices_in_stages_are_the_same(both: Any, relative: float) -> None:
     given = problem(torch.float64, None, epsilon=relative)

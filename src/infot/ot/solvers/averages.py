@@ -103,16 +103,17 @@ class SelfKernel:
             return None
         a = np.ascontiguousarray(self.a[0])
         numbers = tuple(map(a.dtype.type, (self._largest, self._tiny, *AVERAGING)))
-        wanted, limits = (tolerance, _NEAR * tolerance), (0.0, max_steps, _WATCH, _PATIENCE)
-        f, move, watch, step = np.zeros_like(a), np.empty_like(a), module.fresh_watch(), 0
+        wanted, limits = (float(tolerance), _NEAR * tolerance), (0.0, max_steps, _WATCH, _PATIENCE)
+        f, move, watch, progress = np.zeros_like(a), np.empty_like(a), module.fresh_watch(), (0, True)
         while True:
             anchor = self._anchor[0]
             end, step, f, move, residual, *found, error = module.iterate(
-                self.matrix[0], a, f, move, anchor, numbers, wanted, watch, step, limits
+                self.matrix[0], a, f, move, anchor, numbers, wanted, watch, progress, limits
             )
             if end != module.FAR:
                 break
             self._anchor = self._absorb(f[None])
+            progress = step, True
         scaling, loads, row_mass = (x[None] for x in found)
         otherwise = Status.STALLED if end == module.STALLED else Status.MAX_STEPS
         g = (f + residual)[None]

@@ -124,7 +124,7 @@ def _iterate(kernel: Kernel, a: Any, settings: FixedPoint, f: Any, used: int) ->
     """Iterate at fixed prices until every item is done or the steps are used up."""
     cold, f = f is None, kernel.anchor(f)
     drive = settings.drive(kernel, a)
-    limits = settings.tolerance, settings.max_steps, _WATCH, _PATIENCE
+    limits = float(settings.tolerance), settings.max_steps, _WATCH, _PATIENCE
     if drive.memory:
         stage = kernel.iterated(Leg(a, f, cold, drive.memory, used, limits))
         if stage is not None:

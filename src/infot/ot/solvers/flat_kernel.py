@@ -133,15 +133,16 @@ class FlatKernel(Kernel):
         number, epsilon = a.dtype.type, self.epsilon
         numbers = tuple(map(number, (epsilon, 1 / epsilon, self._largest, self._tiny)))
         history = module.empty_history(leg.memory, a, extrapolation_settings(float(np.finfo(a.dtype).eps)))
-        watch, step = module.fresh_watch(), leg.used
+        watch, progress = module.fresh_watch(), (leg.used, True)
         while True:
             absorbed = self._anchor[0], self._soft[0]
             end, step, f, *found, error = module.iterate(
-                self._kernel[0], (a, b), f, absorbed, numbers, history, watch, step, leg.limits
+                self._kernel[0], (a, b), f, absorbed, numbers, history, watch, progress, leg.limits
             )
             if end != module.FAR:
                 break
             self.anchor(f[None])
+            progress = step, True
         scaling, loads, g, row_mass = found
         factors = scaling[None, None], loads[None, None]
         last = Evaluation(f[None], g[None], row_mass[None], factors)

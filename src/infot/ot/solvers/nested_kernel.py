@@ -199,14 +199,13 @@ class NestedKernel(Kernel):
             drift = 0 * drift
             self._reanchor(f)
         _, f, g, mass, scaling, loads, soft, posterior, masses, error, *_ = now
-        flat, factors = (x.reshape(1, -1) for x in (f, mass)), (scaling[None], loads[None])
-        moved, row_mass = flat
-        last = Evaluation(moved, g[None], row_mass, factors, soft[None], posterior[None], masses[None])
+        of_codes, factors = (soft[None], posterior[None], masses[None]), (scaling[None], loads[None])
+        last = Evaluation(f.reshape(1, -1), g[None], mass.reshape(1, -1), factors, *of_codes)
         otherwise = Status.STALLED if end == module.STALLED else Status.MAX_STEPS
         return Stage(last, self, np.array([error]), np.array([int(progress[0])]), otherwise)
 
     def _reanchor(self, f: Any) -> None:
         """Bring the anchor so near that no rounding keeps a potential out of reach."""
         self._nearer(f, self._from_anchor(f))
-        if abs(self._from_anchor(f)).max() > self._largest:
+        if abs(self._from_anchor(f)).max() > 0.99 * self._largest:
             self.anchor(f)

@@ -21,7 +21,7 @@ def iterate(
     numbers: Any,
     wanted: Any,
     watch: Any,
-    step: int,
+    progress: Any,
     limits: Any,
 ) -> Any:
     """Average until the end or until the potential is too far from the anchor.
@@ -37,7 +37,7 @@ def iterate(
         wanted: L1 error to reach by a plan with an exact side, and that of the symmetric plan up to which such a one is
             looked at.
         watch: See :func:`infot.ot.solvers.compiled.ending.ending`, as is ``limits``.
-        step: Steps taken before.
+        progress: Steps taken before, and whether the potential is the anchor.
         limits: See there; its tolerance is zero.
 
     Returns:
@@ -45,12 +45,12 @@ def iterate(
         columns, the row masses and the L1 error.
     """
     farthest, tiny, at_first, of_residual, of_move = numbers
-    tolerance, near_enough = wanted
+    (tolerance, near_enough), (step, there) = wanted, progress
     while True:
-        near, scaling, mass, residual, error = _masses(kernel, a, f, anchor, farthest, tiny)
+        near, scaling, mass, residual, error = _masses(kernel, a, f, anchor, farthest, tiny, there)
         if not near:
             return FAR, step, f, move, residual, scaling, mass, mass, error
-        step += 1
+        step, there = step + 1, False
         end = ending(error, step, watch, limits)
         # where the plan is almost a permutation, the first one may be optimal already
         if end != GOING or step == 1 or error <= near_enough:
@@ -66,12 +66,12 @@ def iterate(
 
 
 @compiled
-def _masses(kernel: Any, a: Any, f: Any, anchor: Any, farthest: Any, tiny: Any) -> Any:
+def _masses(kernel: Any, a: Any, f: Any, anchor: Any, farthest: Any, tiny: Any, there: bool) -> Any:
     """Return whether a potential is near the anchor, scaling, masses of the symmetric plan, residual and error."""
     one = kernel.dtype.type(1)
     scaling, weighted, error = np.empty_like(a), np.empty_like(a), one - one
     for i in range(a.size):
-        shift = f[i] - anchor[i]
+        shift = one - one if there else f[i] - anchor[i]
         if abs(shift) > farthest:
             return False, scaling, weighted, weighted, error
         scaling[i] = shift

@@ -21,7 +21,7 @@ def iterate(
     numbers: Any,
     history: Any,
     watch: Any,
-    step: int,
+    progress: Any,
     limits: Any,
 ) -> Any:
     """Iterate until the end or until the potential is too far from the anchor.
@@ -34,19 +34,20 @@ def iterate(
         numbers: Epsilon, its inverse, the farthest a potential may be from the anchor, the smallest normal number.
         history: See :func:`infot.ot.solvers.compiled.extrapolation.empty_history`; it is overwritten.
         watch: See :func:`infot.ot.solvers.compiled.ending.ending`, as is ``limits``.
-        step: Steps taken before.
+        progress: Steps taken before, and whether the potential is the anchor.
         limits: See there.
 
     Returns:
         How it ended, the steps taken, the potential, row and column factor, ``g``, the row masses and the L1 error.
     """
+    step, there = progress
     while True:
         near, scaling, loads, g, row_mass, move, error, value = _evaluate(
-            kernel, weights, f, absorbed, numbers
+            kernel, weights, f, absorbed, numbers, there
         )
         if not near:
             return FAR, step, f, scaling, loads, g, row_mass, error
-        step += 1
+        step, there = step + 1, False
         end = ending(error, step, watch, limits)
         if end != GOING:
             return end, step, f, scaling, loads, g, row_mass, error
@@ -54,8 +55,8 @@ def iterate(
 
 
 @compiled
-def _evaluate(kernel: Any, weights: Any, f: Any, absorbed: Any, numbers: Any) -> Any:
-    """Evaluate the semi-dual near an anchor.
+def _evaluate(kernel: Any, weights: Any, f: Any, absorbed: Any, numbers: Any, there: bool) -> Any:
+    """Evaluate the semi-dual near an anchor, or at it, which rounding of large potentials would not tell.
 
     Returns:
         Whether the potential is near enough (if not, the rest is nothing), row and column factor, ``g``, the row
@@ -66,7 +67,7 @@ def _evaluate(kernel: Any, weights: Any, f: Any, absorbed: Any, numbers: Any) ->
     scaling, weighted, step, g = np.empty_like(a), np.empty_like(a), np.empty_like(a), np.empty_like(b)
     error = value = one - one
     for i in range(a.size):
-        shift = f[i] * rate - anchor[i]
+        shift = one - one if there else f[i] * rate - anchor[i]
         if abs(shift) > farthest:
             return False, scaling, g, g, step, step, error, value
         scaling[i] = shift

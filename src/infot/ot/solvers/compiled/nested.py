@@ -219,11 +219,10 @@ def _codes(soft: Any, shift: Any, logs: Any, b: Any, price: Any) -> Any:
     count, n_data = soft.shape
     posterior, masses = np.empty_like(soft), np.empty_like(shift)
     g, total, rate = np.empty_like(b), np.empty_like(b), 1 / price
-    top = (soft[0] + shift[0]) * rate + logs[0]
+    top = np.full_like(b, -math.inf)
     for c in range(count):
-        offset = shift[c] * rate + logs[c]
         for j in range(n_data):
-            share = soft[c, j] * rate + offset
+            share = (soft[c, j] + shift[c]) * rate + logs[c]
             posterior[c, j] = share
             top[j] = share if share > top[j] else top[j]
     for j in range(n_data):
