@@ -127,18 +127,16 @@ def _evaluate(
             soft[c, j] = epsilon * soft[c, j] + (taken[c, j] + drift[c])
     enough = share * min(max(before, tolerance), one)
     shifts, g, posterior, masses = _balance(soft, weights, logs, b, price, damping, enough, balancing)
-    moved = np.empty_like(f)
+    moved, own = np.empty_like(f), np.dot(posterior * posterior, b)
     for c in range(count):
         drift[c] += shifts[c]
-        own = one - one
         for j in range(n_data):
             soft[c, j] += shifts[c]
-            own += posterior[c, j] * posterior[c, j] * b[j]
             loads[c, j] = posterior[c, j] * (b[j] / weights[c]) / totals[c, j]
         row_mass = np.dot(matrix[c], loads[c])
         # the steps of `Levels.steps`
         steepest = seen * (one / damping - rate)
-        longer = one / (rate + steepest - steepest * own / (masses[c] + tiny)) - damping
+        longer = one / (rate + steepest - steepest * own[c] / (masses[c] + tiny)) - damping
         of_code = math.log(masses[c] / weights[c] + tiny)
         for i in range(size):
             mass[c, i] = row_mass[i] * scaling[c, i]
@@ -217,7 +215,7 @@ def _balance(
 def _codes(soft: Any, shift: Any, logs: Any, b: Any, price: Any) -> Any:
     """Return ``g``, the posterior of the codes and their masses at a shift of whole codes."""
     count, n_data = soft.shape
-    posterior, masses = np.empty_like(soft), np.empty_like(shift)
+    posterior = np.empty_like(soft)
     g, total, rate = np.empty_like(b), np.empty_like(b), 1 / price
     top = np.full_like(b, -math.inf)
     for c in range(count):
@@ -238,11 +236,9 @@ def _codes(soft: Any, shift: Any, logs: Any, b: Any, price: Any) -> Any:
         g[j] = -price * (top[j] + g[j])
         total[j] = 1 / total[j]
     for c in range(count):
-        mass = rate - rate
         for j in range(n_data):
             posterior[c, j] *= total[j]
-            mass += posterior[c, j] * b[j]
-        masses[c] = mass
+    masses = np.dot(posterior, b)
     return g, posterior, masses
 
 

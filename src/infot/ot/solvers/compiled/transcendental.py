@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from infot.ot.solvers.compiled.compiler import compiled_in_order
+from infot.ot.solvers.compiled.compiler import compiled
 
 __all__ = ["exponentials", "logarithms"]
 
@@ -27,7 +27,7 @@ _ONE, _HALF, _ROOT = _F(1), _F(0.5), _F(1.41421356237)
 _MANTISSA, _BIAS, _SHIFT = np.int32(0x007FFFFF), np.int32(127), np.int32(23)
 
 
-@compiled_in_order
+@compiled
 def exponentials(x: Any) -> None:
     """Overwrite numbers with their exponentials; in single precision below -87 with the least normal number."""
     if x.itemsize != 4:
@@ -49,7 +49,7 @@ def exponentials(x: Any) -> None:
         x[i] *= scales[i]
 
 
-@compiled_in_order
+@compiled
 def logarithms(x: Any, out: Any) -> None:
     """Write the logarithms of a row of positive normal numbers; Inf and NaN are themselves."""
     if x.itemsize != 4:
