@@ -138,7 +138,8 @@ def test_divergences_are_the_same(both: Any, dtype: torch.dtype, weighted: bool,
 
     fast, slow = both(divergence)
     for one, other in zip(fast, slow, strict=True):
-        torch.testing.assert_close(one, other, atol=1e-4 if dtype == torch.float32 else 1e-9, rtol=0)
+        # slopes of about 3, and what extrapolation makes of rounding within the steps that this takes
+        torch.testing.assert_close(one, other, atol=1e-3 if dtype == torch.float32 else 1e-9, rtol=0)
 
 
 def test_an_item_alone_is_as_it_is_in_a_batch() -> None:
