@@ -90,7 +90,9 @@ def with_method(config: RunConfig, method: str) -> RunConfig:
     config = replace(
         config,
         objective=replace(config.objective, method=method),
-        training=replace(config.training, starts=1),  # a choice among starts belongs to the preset's method
+        # a choice among starts and a prior that follows a plan belong to the preset's method
+        training=replace(config.training, starts=1),
+        latent=replace(config.latent, prior="fixed"),
     )
     return METHODS[method](config)
 

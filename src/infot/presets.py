@@ -44,6 +44,17 @@ _MANY_MODES = replace(
     ),
 )
 
+# Clusters in shares that differ. At a high price of the code one code serves all data, and the price at which another one
+# pays rises with the share of the cluster that it serves and with its distance. So codes part one by one as the price
+# falls, the largest clusters first, if they are free to leave the prior; codes that part at once, in equal shares, cut the
+# largest cluster in two instead. After Rose, "Deterministic annealing", Proceedings of the IEEE 86 (1998).
+_PARTING = replace(
+    _VECTORS,
+    objective=replace(
+        _VECTORS.objective, epsilon=(0.3, 1e-4), epsilon_code_ratio=(1.0, 0.1), relaxation=(0.02, 2.5e-4)
+    ),
+)
+
 # Clusters of a table overlap. Once the self term is structured nothing holds a code that may as well lie elsewhere.
 _TABLES = replace(_VECTORS, objective=replace(_VECTORS.objective, self_structure=(0.8, 0.9)))
 
@@ -97,6 +108,11 @@ def _pictures(base: RunConfig) -> RunConfig:
         model=replace(base.model, appearances=16),
         objective=replace(base.objective, epsilon=(start, end / 2), epsilon_code_ratio=ratios),
     )
+
+
+def _unequal(base: RunConfig) -> RunConfig:
+    """Expect classes in shares that differ: the shares from which codes are drawn follow the data."""
+    return replace(base, latent=replace(base.latent, prior="learned"))
 
 
 def _preset(base: RunConfig, name: str, *, categorical: int, data: str | None = None) -> RunConfig:
@@ -252,7 +268,7 @@ _SQUARES = RunConfig(
 
 PRESETS: dict[str, RunConfig] = {
     "ring8": _preset(_VECTORS, "ring8", categorical=8),
-    "ring8-unbalanced": _preset(_VECTORS, "ring8-unbalanced", categorical=8),
+    "ring8-unbalanced": _preset(_unequal(_PARTING), "ring8-unbalanced", categorical=8),
     "grid25": _preset(_MANY_MODES, "grid25", categorical=25),
     "gaussians1200": _preset(_VECTORS, "gaussians1200", categorical=10),
     "anisotropic": _PRINCIPAL_AXIS,
@@ -261,7 +277,7 @@ PRESETS: dict[str, RunConfig] = {
     "mnist5k": _preset(_IMAGES, "mnist5k", categorical=10),
     "mnist5k-10plus2": _TEN_PLUS_TWO,
     "mnist5k-20codes": _preset(_IMAGES, "mnist5k-20codes", categorical=20, data="mnist5k"),
-    "mnist5k-unbalanced": _preset(_IMAGES, "mnist5k-unbalanced", categorical=10),
+    "mnist5k-unbalanced": _preset(_unequal(_IMAGES), "mnist5k-unbalanced", categorical=10),
     "mnist5k-pictures": _preset(_pictures(_IMAGES), "mnist5k-pictures", categorical=10, data="mnist5k"),
     "mnist": _preset(_LONGER_IMAGES, "mnist", categorical=10),
     "mnist-pictures": _preset(_pictures(_LONGER_IMAGES), "mnist-pictures", categorical=10, data="mnist"),
