@@ -45,9 +45,9 @@ _MANY_MODES = replace(
 )
 
 # Clusters in shares that differ. At a high price of the code one code serves all data, and the price at which another
-# one pays rises with the share of the cluster that it serves and with its distance. So codes part one by one as the price
-# falls, the largest clusters first, if they are free to leave the prior; codes that part at once, in equal shares, cut
-# the largest cluster in two instead. After Rose, "Deterministic annealing", Proceedings of the IEEE 86 (1998).
+# one pays rises with the share of the cluster that it serves and with its distance. So codes part one by one as the
+# price falls, the largest clusters first, if they are free to leave the prior; codes that part at once, in equal
+# shares, cut the largest cluster in two. After Rose, "Deterministic annealing", Proceedings of the IEEE 86 (1998).
 _PARTING = replace(
     _VECTORS,
     objective=replace(
