@@ -367,9 +367,6 @@ GOALS: dict[str, tuple[Goal, ...]] = {
 
 REASONS: dict[tuple[str, str], str] = {
     ("digits", "accuracy"): "where the accuracy is low, two digits share a code",
-    ("mnist5k", "finite_share"): (
-        "at thirty times the learning rate the first steps of the encoder may leave the range of single precision"
-    ),
 }
 """Why a goal is missed, by preset and metric, where it is known; told only where it is missed."""
 
