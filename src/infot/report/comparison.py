@@ -24,7 +24,7 @@ __all__ = [
 OURS = "structured"
 """Name of the row whose runs are drawn and held against the goals."""
 
-OWN = (OURS, "structured-convolutional")
+OWN = (OURS, "structured-convolutional", "learned")
 """Names of all such rows."""
 
 BOARD = "leaderboard.json"
