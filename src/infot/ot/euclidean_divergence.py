@@ -26,8 +26,7 @@ from infot.ot.solvers.cloud_cost import Cloud, CloudCost, SelfCost
 from infot.ot.solvers.drive import AveragingDrive
 from infot.ot.solvers.fixed_point import FixedPoint, approach
 from infot.ot.solvers.flat_kernel import CostRows, FlatKernel
-from infot.ot.solvers.kernel import Kernel
-from infot.ot.solvers.stage import Stage
+from infot.ot.solvers.kernel import Kernel, Stage
 from infot.ot.status import Status
 from infot.ot.weights import checked_weights
 

@@ -23,10 +23,9 @@ from infot.ot.solvers.approach import Approach
 from infot.ot.solvers.base import keeps_rows, lost_rows, statuses_of, with_exact_rows
 from infot.ot.solvers.drive import Drive
 from infot.ot.solvers.flat_kernel import FlatKernel, GivenCost
-from infot.ot.solvers.kernel import Kernel
+from infot.ot.solvers.kernel import Kernel, Leg, Stage
 from infot.ot.solvers.nested_kernel import NestedKernel
 from infot.ot.solvers.patience import Patience
-from infot.ot.solvers.stage import Leg, Stage
 from infot.ot.status import Status
 from infot.ot.structure import Nest, Structured
 

@@ -11,8 +11,7 @@ from torch import Tensor
 from infot.numerics import exp_flushed, from_loop, largest_exponent, namespace, to_loop
 from infot.ot.solvers.anderson import extrapolation_settings
 from infot.ot.solvers.compiled.seam import compiled_for
-from infot.ot.solvers.kernel import Evaluation, Kernel
-from infot.ot.solvers.stage import Leg, Stage
+from infot.ot.solvers.kernel import Evaluation, Kernel, Leg, Stage
 from infot.ot.status import Status
 
 __all__ = ["CostRows", "FlatKernel", "GivenCost"]

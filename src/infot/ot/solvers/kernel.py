@@ -1,4 +1,4 @@
-"""What a fixed-point iteration evaluates: a regularised problem in the kernel domain, near an anchor.
+"""What a fixed-point iteration evaluates, and where it starts and ends: a regularised problem in the kernel domain.
 
 Potentials are absorbed into the kernel: around an anchor ``f_0`` the kernel is ``exp((f_0 - C - S_0) / epsilon)`` with
 ``S_0`` the largest ``f_0 - C`` of a column, computed once in the log domain. Its entries neither overflow nor all
@@ -9,12 +9,12 @@ Arrays are those of inner loops (:func:`infot.numerics.to_loop`).
 """
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 
-if TYPE_CHECKING:
-    from infot.ot.solvers.stage import Leg, Stage
+from infot.ot.status import Status
 
-__all__ = ["Evaluation", "Kernel"]
+__all__ = ["Evaluation", "Kernel", "Leg", "Stage"]
 
 
 class Evaluation(NamedTuple):
@@ -38,6 +38,28 @@ class Evaluation(NamedTuple):
     soft: Any = None
     posterior: Any = None
     code_mass: Any = None
+
+
+@dataclass(frozen=True)
+class Leg:
+    """What an iteration at fixed prices starts from.
+
+    Args:
+        a: Weights of the rows, ``(B, n)``.
+        f: Potential, at the anchor.
+        cold: Whether it is where a kernel begins by itself.
+        memory: Memory of the extrapolation.
+        used: Steps taken before.
+        limits: L1 error to reach, most steps, steps between two looks at whether anything still betters, and how many
+            of these without that are borne.
+    """
+
+    a: Any
+    f: Any
+    cold: bool
+    memory: int
+    used: int
+    limits: tuple[float, int, int, int]
 
 
 class Kernel(ABC):
@@ -85,7 +107,7 @@ class Kernel(ABC):
         """
         return f
 
-    def iterated(self, leg: "Leg") -> "Stage | None":
+    def iterated(self, leg: Leg) -> "Stage | None":
         """Return where an extrapolated iteration ends, if there is a compiled loop for it.
 
         It takes the steps that it would take without one, and its numbers are the same up to rounding.
@@ -94,3 +116,14 @@ class Kernel(ABC):
             leg: What it starts from.
         """
         return None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where an iteration ended, at one set of prices."""
+
+    last: Evaluation
+    kernel: Kernel
+    error: Any
+    n_steps: Any
+    otherwise: Status

@@ -15,9 +15,8 @@ from infot.numerics import exp_flushed, from_loop, largest, largest_exponent, na
 from infot.ot.solvers.anderson import extrapolation_settings
 from infot.ot.solvers.compiled.seam import compiled_for
 from infot.ot.solvers.drive import FAR_START
-from infot.ot.solvers.kernel import Evaluation, Kernel
+from infot.ot.solvers.kernel import Evaluation, Kernel, Leg, Stage
 from infot.ot.solvers.levels import SEEN, Levels
-from infot.ot.solvers.stage import Leg, Stage
 from infot.ot.status import Status
 from infot.ot.structure import Nest
 
