@@ -46,13 +46,10 @@ _MANY_MODES = replace(
 
 # Clusters in shares that differ. At a high price of the code one code serves all data, and the price at which another
 # one pays rises with the share of the cluster that it serves and with its distance. So codes part one by one as the
-# price falls, the largest clusters first, if they are free to leave the prior; codes that part at once, in equal
-# shares, cut the largest cluster in two. After Rose, "Deterministic annealing", Proceedings of the IEEE 86 (1998).
+# price falls, the largest clusters first; codes that part at once, in equal shares, cut the largest cluster in two.
+# After Rose, "Deterministic annealing", Proceedings of the IEEE 86 (1998).
 _PARTING = replace(
-    _VECTORS,
-    objective=replace(
-        _VECTORS.objective, epsilon=(0.3, 1e-4), epsilon_code_ratio=(1.0, 0.1), relaxation=(0.02, 2.5e-4)
-    ),
+    _VECTORS, objective=replace(_VECTORS.objective, epsilon=(0.3, 1e-4), epsilon_code_ratio=(1.0, 0.1))
 )
 
 # Clusters of a table overlap. Once the self term is structured nothing holds a code that may as well lie elsewhere.
