@@ -5,6 +5,7 @@ Extrapolation makes a thousandfold of what rounding does every forty steps, what
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -207,3 +208,14 @@ def test_small_systems_are_solved_and_singular_ones_give_no_numbers() -> None:
     np.testing.assert_allclose(matrix @ found, right, atol=1e-12)
     solve(np.ones((2, 2)), found[:2])
     assert not np.isfinite(found[:2]).all()
+
+
+def test_what_is_kept_on_disk_is_of_all_sources_as_they_stand(tmp_path: Path) -> None:
+    """A function holds the code of those that it calls, from other files."""
+    (tmp_path / "one.py").write_text("a = 1")
+    before = compiler.digest(tmp_path)
+    (tmp_path / "two.py").write_text("b = 2")
+    both = compiler.digest(tmp_path)
+    (tmp_path / "two.py").write_text("b = 3")
+    assert len({before, both, compiler.digest(tmp_path)}) == 3
+    assert compiler.digest(Path(compiler.__file__).parent) in solve.py_func.__qualname__

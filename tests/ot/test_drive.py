@@ -1,5 +1,7 @@
 """Bold steps that fail give way to safe ones; averages take as many steps at every epsilon."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -141,6 +143,47 @@ def test_small_problems_at_small_epsilon_do_not_stall(seed: int, dtype: torch.dt
     plan = ot.solve(problem, solver=ot.Sinkhorn(), tolerance=tolerance, max_steps=5000, on_failure="raise")
     assert float(plan.marginal_error) <= 2 * tolerance
     assert float(plan.primal_value) == pytest.approx(float(plan.value), abs=1e-3)
+
+
+def _with_a_row_of_hardly_any_weight(structured: bool) -> ot.OTProblem:
+    entropic = ot.Entropic(0.003)
+    blocks = ot.Blocks(code=(1, 2))
+    return ot.OTProblem(
+        cost=torch.tensor([[13.6, 14.3, 14.0], [13.6, 13.7, 14.4]], dtype=torch.float64),
+        a=torch.tensor([1 - 2e-7, 2e-7], dtype=torch.float64),
+        regulariser=ot.Structured(entropic, blocks, epsilon_code=6e-5) if structured else entropic,
+    )
+
+
+@pytest.mark.parametrize(
+    "solver", [ot.Sinkhorn(), ot.Nested(), ot.SemiDual()], ids=lambda s: type(s).__name__
+)
+@pytest.mark.parametrize("batched", [False, True])
+def test_steps_that_stay_the_same_send_no_potential_out_of_reach(solver: ot.Solver, batched: bool) -> None:
+    """A row of hardly any weight takes the same step again and again; what changes in it is rounding."""
+    problem = _with_a_row_of_hardly_any_weight(structured=not isinstance(solver, ot.Sinkhorn))
+    if batched:
+        problem = replace(problem, cost=problem.cost.expand(2, -1, -1))
+    plan = ot.solve(problem, solver=solver, tolerance=1e-4, on_failure="raise")
+    assert float(plan.marginal_error.max()) <= 1e-4
+    # mass that is missed lies no farther than costs differ, and no potential leads a thousand times farther
+    torch.testing.assert_close(plan.value, plan.primal_value, atol=1e-4, rtol=0)
+    assert float(plan.f.abs().max()) < 1e3
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_a_row_of_which_a_single_column_is_missing_gets_it(batched: bool) -> None:
+    """Two rows at a tiny epsilon: one potential must go 140 epsilon at .02 of them a step before anything changes."""
+    cost = 1e-6 * torch.tensor(
+        [[0.1205, 0.1401, 0.1719, 0.5396, 0.5437, 0.5615], [0.8964, 0.6098, 0.5353, 0.0962, 0.1333, 0.8874]],
+        dtype=torch.float64,
+    )
+    b = torch.tensor([0.2191, 0.0196, 0.2730, 0.0842, 0.1209, 0.2832], dtype=torch.float64)
+    problem = ot.OTProblem(cost=cost, b=b / b.sum(), regulariser=ot.Entropic(8.5e-11))
+    if batched:
+        problem = replace(problem, cost=cost.expand(2, -1, -1))
+    plan = ot.solve(problem, solver=ot.Sinkhorn(), tolerance=1e-2, on_failure="raise")
+    assert float(plan.marginal_error.max()) <= 1e-2
 
 
 @pytest.mark.parametrize("epsilon", [10.0, 1.0, 0.1, 0.01])

@@ -219,3 +219,13 @@ def test_failures_are_told() -> None:
             ot.solve(hard.derived(regulariser=wrong), solver=ot.NestedNewton())
     with pytest.raises(ProblemError, match="from_error"):
         ot.NestedNewton(from_error=0.0)
+
+
+def test_nothing_comes_of_a_code_and_a_datum_without_weight() -> None:
+    """Where neither has weight nothing bounds the density, which overflows at a small epsilon."""
+    cost = 1 - torch.eye(8, 16, dtype=torch.float64)
+    a, b = torch.ones(8, dtype=torch.float64), torch.ones(16, dtype=torch.float64)
+    a[1], b[1] = 0, 0
+    structured = ot.Structured(ot.Entropic(3e-4), ot.Blocks((8, 1)), epsilon_code=3e-5)
+    plan = solved(ot.OTProblem(cost=cost, a=a / 7, b=b / 15, regulariser=structured), 1e-8)
+    assert bool((plan.matrix()[1] == 0).all()) and float(plan.marginal_error) <= 1e-8

@@ -65,7 +65,8 @@ class Regulariser(ABC):
         return (a.unsqueeze(-1) * self.density(score + g.unsqueeze(-2), a)).sum(-2)
 
     def _unit_step(self, score: Tensor) -> Tensor:
-        return (score.amax(-2) - score.amin(-2)).clamp_min(torch.finfo(score.dtype).eps) + 1
+        spread, size = score.amax(-2) - score.amin(-2), score.abs().amax(-2)
+        return torch.where(spread > 0, spread, torch.where(size > 0, size, 1.0))
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,18 @@ _GROWTH = 2.0
 _SHORTER = 4.0
 _ROUNDINGS = 16
 _RIDGE = 1e-7
-_TINY = 1e-30
+_LEAST = 1e-30  # share of a step in the trace, so that there is one where no step changed
+_HEAVIEST = 1e3  # weight of a move in an extrapolation
 
 
-def extrapolation_settings(resolution: float) -> tuple[float, ...]:
-    """Return growth of the error that is borne, shortening, rounding of values, ridge and the smallest number.
+def extrapolation_settings(numbers: Any) -> tuple[float, ...]:
+    """Return what :func:`infot.ot.solvers.compiled.extrapolation.empty_history` goes by.
 
     Args:
-        resolution: That of the numbers.
+        numbers: The ``finfo`` of the arrays.
     """
-    return _GROWTH, _SHORTER, _ROUNDINGS * resolution, max(_RIDGE, 8 * resolution), _TINY
+    rounding, ridge = _ROUNDINGS * float(numbers.eps), max(_RIDGE, 8 * float(numbers.eps))
+    return _GROWTH, _SHORTER, rounding, ridge, _LEAST, float(numbers.tiny), _HEAVIEST
 
 
 class _Last(NamedTuple):
@@ -131,7 +133,7 @@ class Anderson:
             return correction
         length = self._xp.amax(abs(correction), -1, keepdims=True)
         short = length > self._reach
-        correction = correction * self._xp.where(short, self._reach / (length + _TINY), 1.0)
+        correction = correction * self._xp.where(short, self._reach / self._xp.where(short, length, 1.0), 1.0)
         self._reach = self._xp.where(short, 2 * self._reach, self._reach)
         return correction
 
@@ -155,9 +157,21 @@ class Anderson:
         gram[:, :, slot] = products
         self._norms[:, slot] = products[:, slot]
         target = product(turns, scaled[..., None])[..., 0]
-        trace = (self._norms.sum(-1) + _TINY)[:, None, None]
-        weights = solve_small(gram + trace * self._ridge[:held, :held], target)
+        least = _LEAST * inner(scaled, scaled) + self._xp.finfo(scaled.dtype).tiny
+        trace = (self._norms.sum(-1) + least)[:, None, None]
+        weights = self._bounded(solve_small(gram + trace * self._ridge[:held, :held], target))
         return product(weights[:, None], self._moves[:, :held])[:, 0]
+
+    def _bounded(self, weights: Any) -> Any:
+        """Scale weights down to the heaviest one that is borne.
+
+        Where steps stay the same, as those of a row that has hardly any weight do until its potential is found, their
+        differences are rounding, which would have the potential leap beyond what numbers resolve.
+        """
+        heaviest = largest(abs(weights), -1)[:, None]
+        if _all(heaviest[:, 0] <= _HEAVIEST):
+            return weights
+        return self._xp.where(heaviest > _HEAVIEST, weights * (_HEAVIEST / heaviest), weights)
 
     def _fall_back(self, now: _Last, last: _Last) -> Any:
         """Forget the history of rejected items and take their last safe step; others go on without extrapolation."""

@@ -20,6 +20,7 @@ __all__ = ["SemiDual"]
 _ARMIJO = 1e-4
 _BACKTRACKS = 30
 _PATIENCE = 300
+_GROWTH = 1e3  # how much longer than the last step, and than one along the gradient, a step may be
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class _History:
         self.pairs = [*self.pairs, (s, y, inverse)][-self.memory :]
 
     def direction(self, gradient: Tensor, scale: Tensor) -> Tensor:
-        q, alphas = gradient, []
+        along, q, alphas = scale * gradient, gradient, []
         for s, y, inverse in reversed(self.pairs):
             alpha = inverse * (s * q).sum(-1, keepdim=True)
             alphas.append(alpha)
@@ -58,7 +59,15 @@ class _History:
         q = scale * q
         for (s, y, inverse), alpha in zip(self.pairs, reversed(alphas), strict=True):
             q = q + s * (alpha - inverse * (y * q).sum(-1, keepdim=True))
-        return -q
+        return -self._bounded(q, along)
+
+    def _bounded(self, step: Tensor, along: Tensor) -> Tensor:
+        """Shorten a step that is out of all proportion, whose curvature was rounding."""
+        if not self.pairs:
+            return step
+        last, along, length = (x.abs().amax(-1, keepdim=True) for x in (self.pairs[-1][0], along, step))
+        longest = _GROWTH * torch.maximum(last, along)
+        return torch.where(length > longest, step * (longest / length), step)
 
 
 @dataclass(frozen=True)
@@ -121,7 +130,8 @@ def _evaluate(problem: OTProblem, f: Float[Tensor, "B n"]) -> _Point:
 
 def _first_scale(problem: OTProblem) -> Float[Tensor, "B 1"]:
     """Return a first step length: the spread of the cost over the mean weight of a row."""
-    spread = problem.cost.std(dim=(-2, -1), correction=0).clamp_min(torch.finfo(problem.cost.dtype).eps)
+    spread, size = problem.cost.std(dim=(-2, -1), correction=0), problem.cost.abs().amax((-2, -1))
+    spread = torch.maximum(spread, torch.finfo(size.dtype).eps * torch.where(size > 0, size, 1.0))
     return (0.1 * spread * problem.cost.shape[-2]).unsqueeze(-1)
 
 
@@ -132,7 +142,8 @@ def _line_search(problem: OTProblem, point: _Point, direction: Tensor) -> _Point
     direction = torch.where(uphill.unsqueeze(-1), -point.gradient * _first_scale(problem), direction)
     slope = (point.gradient * direction).sum(-1)
     length = torch.ones_like(slope)
-    rounding = 4 * torch.finfo(slope.dtype).eps * (point.loss.abs() + 1)
+    size = point.loss.abs() + (problem.row_weights * point.f.abs()).sum(-1)
+    rounding = 4 * torch.finfo(slope.dtype).eps * size
     trial = _evaluate(problem, point.f + direction)
     for _ in range(_BACKTRACKS):
         short = trial.loss <= point.loss + _ARMIJO * length * slope + rounding

@@ -83,19 +83,28 @@ def _solve(cost: np.ndarray, a: np.ndarray, b: np.ndarray, max_steps: int) -> _E
     a, b = a / a.sum(), b / b.sum()
     rows, columns = a > 0, b > 0
     inside = cost[np.ix_(rows, columns)]
+    unit = _unit(inside)
+    inside = inside / unit
     uniform = all(np.ptp(w) <= _EQUAL * w.max() for w in (a[rows], b[columns]))
     if uniform and inside.shape[0] == inside.shape[1]:
         part, f, g, steps, method = *_assign(inside), 1, "assignment"
     else:
         part, f, g, steps, method = *_programme(inside, a[rows], b[columns], max_steps), "HiGHS"
+    f, g = unit * f, unit * g
     plan, full_f, full_g = np.zeros_like(cost), np.empty_like(a), np.empty_like(b)
     plan[np.ix_(rows, columns)], full_f[rows], full_g[columns] = part, f, g
     full_g[~columns] = (cost[rows][:, ~columns] - f[:, None]).min(0)
     full_f[~rows] = (cost[~rows][:, columns] - g).min(1)
     value = float(a @ full_f + b @ full_g)
     missed = max(abs(plan.sum(1) - a).sum(), abs(plan.sum(0) - b).sum())
-    gap = abs(float((plan * cost).sum()) - value) / max(float(np.ptp(inside)), np.finfo(float).tiny)
+    gap = abs(float((plan * cost).sum()) - value) / max(unit * float(np.ptp(inside)), np.finfo(float).tiny)
     return _End(plan, full_f, full_g, value, float(max(missed, gap)), steps, method)
+
+
+def _unit(cost: np.ndarray) -> float:
+    """Return a unit in which costs are of order one, a power of two: HiGHS bounds errors by numbers without a unit."""
+    spread = float(np.ptp(cost))
+    return 2.0 ** round(np.log2(spread)) if spread > 0 else 1.0
 
 
 def _assign(cost: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

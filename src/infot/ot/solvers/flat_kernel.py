@@ -131,7 +131,7 @@ class FlatKernel(Kernel):
         a, b, f = (np.ascontiguousarray(x[0]) for x in (self.a, self.b, leg.f))
         number, epsilon = a.dtype.type, self.epsilon
         numbers = tuple(map(number, (epsilon, 1 / epsilon, self._largest, self._tiny)))
-        history = module.empty_history(leg.memory, a, extrapolation_settings(float(np.finfo(a.dtype).eps)))
+        history = module.empty_history(leg.memory, a, extrapolation_settings(np.finfo(a.dtype)))
         watch, progress = module.fresh_watch(), (leg.used, True)
         while True:
             absorbed = self._anchor[0], self._soft[0]

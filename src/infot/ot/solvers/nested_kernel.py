@@ -184,7 +184,7 @@ class NestedKernel(Kernel):
         numbers = tuple(map(number, (levels.epsilon, SEEN, *bounds)))
         balancing = tuple(map(number, levels.balancing))
         settings = prices, numbers, balancing
-        history = module.empty_history(leg.memory, a.ravel(), extrapolation_settings(levels.balancing[-2]))
+        history = module.empty_history(leg.memory, a.ravel(), extrapolation_settings(np.finfo(a.dtype)))
         watch, drift = module.fresh_watch(), np.zeros_like(codes[0])
         progress = np.array([leg.used, -1 if leg.cold else len(_OPENING), 1.0])
         while True:

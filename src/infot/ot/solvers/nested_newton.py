@@ -124,7 +124,8 @@ class _NestedHill(Hill):
         total = conditional.sum(1)
         soft = nest.epsilon * (top.squeeze(1) + total.log())
         g, log_density = (x[0] for x in nest.outer(soft.unsqueeze(0)))
-        posterior = nest.code_weights[0].unsqueeze(-1) * log_density.exp()
+        codes = nest.code_weights[0].unsqueeze(-1)
+        posterior = torch.where(codes > 0, codes * log_density.exp(), 0.0)
         conditional = conditional.mul_((posterior / total).unsqueeze(1)).flatten(0, 1)
         value = float(self._a @ torch.from_numpy(f) + self._b @ g)
         perturbation = nest.epsilon * log_density - soft - g
@@ -175,5 +176,7 @@ class _NestedHill(Hill):
         soft = -epsilon * weighted_logsumexp(score, self._b, dim=-1)
         held = torch.from_numpy(now.f) - epsilon * (safe_log(masses) - safe_log(self._a))
         exact = torch.where(self._absent | lost_rows(masses / self._a), soft, held)
-        plan = self._a.unsqueeze(-1) * self._b * torch.exp(score + exact.unsqueeze(-1) / epsilon)
+        weights = self._a.unsqueeze(-1) * self._b
+        # where neither row nor column has weight nothing bounds the density
+        plan = torch.where(weights > 0, weights * torch.exp(score + exact.unsqueeze(-1) / epsilon), 0.0)
         return End(exact, g, plan.reshape(len(perturbation), -1, len(g)), now.value, climbed, perturbation)

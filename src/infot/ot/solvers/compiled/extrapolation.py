@@ -24,7 +24,7 @@ def empty_history(memory: int, weights: Any, settings: Any) -> Any:
         memory: How many differences are kept.
         weights: Weights of the least squares, ``(n,)``.
         settings: Growth of the error that is borne, by how much rejected ones are shortened, rounding of a value in
-            units of its size, ridge, and the smallest number.
+            units of its size, ridge, share of a step in its trace, smallest number, and heaviest weight of a move.
 
     Returns:
         Roots of the weights; the last point, ``(4, n)``; differences of points and of weighted steps, ``(memory, n)``
@@ -111,7 +111,7 @@ def _correction(
     scaled: Any, root: Any, moves: Any, turns: Any, gram: Any, slot: Any, state: Any, settings: Any
 ) -> Any:
     """Return the combination of moves whose turns best explain the step, turned round where it goes back."""
-    ridge, tiny = settings[3], settings[4]
+    ridge, least, tiny, most = settings[3], settings[4], settings[5], settings[6]
     held = min(int(state[_HELD]), len(moves))
     kept = turns[:held]
     products = np.dot(kept, turns[slot])
@@ -119,12 +119,15 @@ def _correction(
     gram[slot, :held] = products
     gram[:held, slot] = products
     system = gram[:held, :held].copy()
-    trace = tiny
+    trace = least * np.dot(scaled, scaled) + tiny
     for i in range(held):
         trace += system[i, i]
     for i in range(held):
         system[i, i] += trace * ridge
     solve(system, weights)
+    heaviest = np.max(np.abs(weights))
+    if heaviest > most:
+        weights *= most / heaviest
     correction = np.dot(weights, moves[:held])
     forward = scaled[0] * 0
     for i in range(scaled.size):
@@ -139,7 +142,7 @@ def _within_reach(went: Any, state: Any, settings: Any) -> None:
         return
     length, reach = np.max(np.abs(went)), state[_REACH]
     if length > reach:
-        went *= reach / (length + settings[4])
+        went *= reach / length
         state[_REACH] = reach + reach
 
 
