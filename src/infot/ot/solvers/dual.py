@@ -20,7 +20,7 @@ __all__ = ["SemiDual"]
 _ARMIJO = 1e-4
 _BACKTRACKS = 30
 _PATIENCE = 300
-_GROWTH = 1e3  # how much longer than the last step, and than one along the gradient, a step may be
+_GROWTH = 1e2  # how much longer than the last step, and than one along the gradient, a step may be
 
 
 @dataclass(frozen=True)
