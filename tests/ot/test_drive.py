@@ -186,6 +186,21 @@ def test_a_row_of_which_a_single_column_is_missing_gets_it(batched: bool) -> Non
     assert float(plan.marginal_error.max()) <= 1e-2
 
 
+@pytest.mark.parametrize("seed", [20, 28, 30, 33, 45])
+@pytest.mark.parametrize("batched", [False, True])
+def test_rows_without_weight_are_not_carried_off(seed: int, batched: bool) -> None:
+    """No error holds them: extrapolated with the others they went to 1e36 and beyond."""
+    cost, a = torch.rand(8, 7, generator=rng(seed), dtype=torch.float64), random_weights(8, seed)
+    a[[3, 6]] = 0
+    problem = ot.OTProblem(
+        cost=(cost.expand(2, -1, -1) if batched else cost).float(),
+        a=(a / a.sum()).float(),
+        regulariser=ot.Structured(ot.Entropic(0.002), ot.Blocks((1, 8)), epsilon_code=2e-6),
+    )
+    plan = ot.solve(problem, solver=ot.Nested(), tolerance=1e-3, max_steps=4000, on_failure="raise")
+    assert float(plan.f.abs().max()) < 1
+
+
 @pytest.mark.parametrize("epsilon", [10.0, 1.0, 0.1, 0.01])
 @pytest.mark.parametrize("d", [2, 16])
 def test_a_measure_against_itself_takes_as_many_steps_at_every_epsilon(epsilon: float, d: int) -> None:

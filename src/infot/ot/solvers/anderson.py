@@ -44,13 +44,14 @@ class Anderson:
 
     Args:
         memory: How many differences are kept; 0 takes safe steps only.
-        weights: Weights of the least squares, ``(B, n)``.
+        weights: Weights of the least squares, ``(B, n)``; entries without one take their steps and no more.
     """
 
     def __init__(self, memory: int, weights: Any) -> None:
         self.memory = memory
         self._xp = namespace(weights)
         self._root = self._xp.sqrt(weights)
+        self._absent = None if bool((weights > 0).all()) else weights <= 0
         self._held = 0
         self._last: _Last | None = None
         self._best: Any = None  # the value that points after it must reach, up to rounding
@@ -160,7 +161,10 @@ class Anderson:
         least = _LEAST * inner(scaled, scaled) + self._xp.finfo(scaled.dtype).tiny
         trace = (self._norms.sum(-1) + least)[:, None, None]
         weights = self._bounded(solve_small(gram + trace * self._ridge[:held, :held], target))
-        return product(weights[:, None], self._moves[:, :held])[:, 0]
+        correction = product(weights[:, None], self._moves[:, :held])[:, 0]
+        if self._absent is not None:  # nothing holds these entries to their steps: they take them as they are
+            correction[self._absent] = 0
+        return correction
 
     def _bounded(self, weights: Any) -> Any:
         """Scale weights down to the heaviest one that is borne.

@@ -129,8 +129,9 @@ def _correction(
     if heaviest > most:
         weights *= most / heaviest
     correction = np.dot(weights, moves[:held])
-    forward = scaled[0] * 0
+    forward = zero = scaled[0] * 0
     for i in range(scaled.size):
+        correction[i] = correction[i] if root[i] > 0 else zero  # nothing holds these entries to their steps
         forward += scaled[i] * (scaled[i] - correction[i] * root[i])
     return -correction if forward < 0 else correction
 
