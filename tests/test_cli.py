@@ -63,6 +63,7 @@ def test_the_overview_names_commands_and_presets(capsys: pytest.CaptureFixture[s
     text = capsys.readouterr().out
     assert all(f"\n  {name} " in text for name in COMMANDS)
     assert all(preset in text for preset in PRESETS)
+    assert "\n  evaluate  Measure a trained model on held-out data and write evaluation.json\n" in text
     assert main([]) == 2
 
 

@@ -203,15 +203,12 @@ _PLAINER = (
 
 
 def _first_clause(record: type) -> str:
-    return re.split(r"[;:.] ", f"{record.__doc__} ".replace("\n", " "))[0].strip()
+    return re.split(r"[;:.] ", f"{' '.join((record.__doc__ or '').split())} ")[0].strip()
 
 
 def _overview() -> str:
     width = max(map(len, COMMANDS))
-    lines = [
-        f"  {name:{width}}  {(record.__doc__ or '').split(';')[0].split('.')[0].strip()}"
-        for name, (record, _) in COMMANDS.items()
-    ]
+    lines = [f"  {name:{width}}  {_first_clause(record)}" for name, (record, _) in COMMANDS.items()]
     return "\n".join(
         [
             "usage: infot COMMAND ...",
