@@ -107,6 +107,8 @@ def test_clones_are_unfitted_and_take_parameters():
     with pytest.raises(NotFittedError):
         copy.sample(3)
     with pytest.raises(NotFittedError):
+        copy.plan(groups()[0])
+    with pytest.raises(NotFittedError):
         copy.save("nowhere")
 
 

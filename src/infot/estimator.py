@@ -194,8 +194,14 @@ class InformativeGAN(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerM
 
         It is the plan of training carried to ``X`` (:func:`infot.ot.carried_plan`): its conditional given a datum,
         summed over the noise of each code, is what :meth:`transform` returns for that datum.
+
+
+        Raises:
+            NotFittedError: Before :meth:`fit`.
+            ConfigError: If the method holds no plan.
         """
-        return self.model_.plan(self._points(X))
+        points = self._points(X)
+        return self.model_.plan(points)
 
     def save(self, folder: Path | str) -> None:
         """Write the model to a folder; ``infot.load(folder)`` reads it as a :class:`TrainedModel`."""
