@@ -265,6 +265,8 @@ def test_named_parameters_and_fields_make_the_configuration():
         ({"config": {"data": {"path": "x.npy"}}}, "data.path: fit is given the data itself"),
         ({"config": "custom"}, "config: expected fields by section, a dictionary, got str"),
         ({"steps": 2.5}, "training.steps: expected a whole number, got 2.5"),
+        ({"code": 2.5}, "code: expected a number of categories, or blocks .*, got 2.5"),
+        ({"code": None}, "code: expected a number of categories, or blocks .*, got None"),
         ({"random_state": -1}, "seed: expected 0 or more"),
     ],
 )

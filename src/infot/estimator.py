@@ -333,7 +333,7 @@ def _latent_fields(code: int | Block | Sequence[Block]) -> dict[str, Any]:
     if isinstance(code, int | Integral):
         blocks: list[Block] = [Categorical(int(code))]
     else:
-        blocks = [code] if isinstance(code, Block) else list(code)
+        blocks = list(code) if isinstance(code, Sequence) else [code]
     kinds = [type(block) for block in blocks]
     if not all(kind in _ORDER for kind in kinds) or kinds != sorted(kinds, key=_ORDER.index):
         raise ConfigError(
