@@ -195,7 +195,6 @@ class InformativeGAN(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerM
         It is the plan of training carried to ``X`` (:func:`infot.ot.carried_plan`): its conditional given a datum,
         summed over the noise of each code, is what :meth:`transform` returns for that datum.
 
-
         Raises:
             NotFittedError: Before :meth:`fit`.
             ConfigError: If the method holds no plan.
@@ -246,7 +245,7 @@ class InformativeGAN(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerM
 
     def _named(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters as fields of the configuration."""
-        ratio = self.epsilon_code_ratio
+        ratio = _plain(self.epsilon_code_ratio)
         ends = (ratio, ratio) if isinstance(ratio, float | int) else ratio
         objective = {
             "method": self.method,
@@ -265,7 +264,7 @@ class InformativeGAN(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerM
             **seed,
             "latent": _latent_fields(self.code),
             "objective": {name: value for name, value in objective.items() if value is not None},
-            "training": {name: value for name, value in training.items() if value is not None},
+            "training": {name: _plain(value) for name, value in training.items() if value is not None},
         }
 
     def _callbacks(self, session: Session) -> list[Callback]:
@@ -322,6 +321,11 @@ def _seed(random_state: int | np.random.RandomState | None) -> int:
     if isinstance(random_state, Integral):
         return int(random_state)
     return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def _plain(value: Any) -> Any:
+    """Return numbers of numpy, which grids of parameters are made of, as Python's own."""
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
 
 
 def _latent_fields(code: int | Block | Sequence[Block]) -> dict[str, Any]:
