@@ -1,3 +1,4 @@
+import io
 import subprocess
 import sys
 import warnings
@@ -63,6 +64,7 @@ def test_the_overview_names_commands_and_presets(capsys: pytest.CaptureFixture[s
     text = capsys.readouterr().out
     assert all(f"\n  {name} " in text for name in COMMANDS)
     assert all(preset in text for preset in PRESETS)
+    assert "\n  evaluate  Measure a trained model on held-out data and write evaluation.json\n" in text
     assert main([]) == 2
 
 
@@ -129,6 +131,26 @@ def test_a_mistake_gets_one_line_and_exit_code_2(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert message in errors_of(capsys, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["train", "ring8", "--seed", "x"],
+            "infot: --seed: expected a whole number, got 'x'; see infot train --help",
+        ),
+        (["data", "nothing"], "infot: invalid choice 'nothing' for argument 'action'"),
+        (["sample", "somewhere"], "infot: Missing from infot sample: --out FILE"),
+    ],
+)
+def test_a_mistake_gets_the_same_line_where_the_output_is_not_utf_8(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    assert main(arguments) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(message) and "--------" not in told
 
 
 @pytest.fixture

@@ -36,6 +36,7 @@ def test_the_custom_preset_needs_a_path() -> None:
     ("field", "value", "message"),
     [
         ("seed", -1, "seed: expected 0 or more, got -1"),
+        ("seed", 2**64, r"seed: expected less than 2\^64, got 18446744073709551616"),
         ("data.seed", -1, r"data\.seed: expected at least 0"),
         ("data.path", Path("x"), r"data\.path: ring8 is made or shipped by infot and reads no file"),
         ("data.image_size", 1, r"data\.image_size: expected at least 2, got 1"),

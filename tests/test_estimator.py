@@ -107,6 +107,8 @@ def test_clones_are_unfitted_and_take_parameters():
     with pytest.raises(NotFittedError):
         copy.sample(3)
     with pytest.raises(NotFittedError):
+        copy.plan(groups()[0])
+    with pytest.raises(NotFittedError):
         copy.save("nowhere")
 
 
@@ -244,10 +246,27 @@ def test_named_parameters_and_fields_make_the_configuration():
     assert small(steps=1, config=SMALL | {"preset": "grid25"}).fit(x).config_.training.ema_from == 0.7
 
 
+def test_parameters_may_be_numbers_of_numpy():
+    parameters: dict[str, Any] = {
+        "steps": np.int64(2),
+        "batch_size": np.int32(50),
+        "learning_rate": np.float32(0.5),
+        "epsilon_code_ratio": np.float32(0.5),
+    }
+    model = small(**parameters).fit(groups()[0])
+    training = model.config_.training
+    assert (training.steps, training.batch_size, training.learning_rate) == (2, 50, 0.5)
+    assert model.config_.objective.epsilon_code_ratio == (0.5, 0.5)
+    model.set_params(epsilon_code_ratio=np.array([0.5, 0.25])).fit(groups()[0])
+    assert model.config_.objective.epsilon_code_ratio == (0.5, 0.25)
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
         ({"code": 1}, "at least 2 values, got 1"),
+        ({"code": 2.5}, "code: expected a number of categories, or blocks .*, got 2.5"),
+        ({"code": None}, "code: expected a number of categories, or blocks .*, got None"),
         (
             {"code": (infot.Uniform(1), infot.Categorical(3))},
             "blocks in the order Categorical, Circle, Uniform, Normal",

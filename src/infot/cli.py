@@ -180,9 +180,13 @@ def _hint(option: str, known: set[str], prog: str) -> str:
 def _flat(text: str) -> str:
     """Return the message of tyro's box as one line."""
     lines = [line.strip("│ ").strip() for line in text.splitlines()]
+    if len(lines) > 1 and _RULE.fullmatch(
+        lines[1]
+    ):  # where the output is not UTF-8: a title over a rule of hyphens
+        lines = lines[2:]
     message: list[str] = []
     for line in lines:
-        if re.fullmatch(r"[─╰╯]+", line):
+        if _RULE.fullmatch(line):
             break
         if line and not line.startswith("╭"):
             message.append(line)
@@ -200,18 +204,16 @@ _PLAINER = (
     (r"invalid literal for int\(\) with base 10:", "expected a whole number, got"),
     (r"could not convert string to float:", "expected a number, got"),
 )
+_RULE = re.compile("[─╰╯-]+")
 
 
 def _first_clause(record: type) -> str:
-    return re.split(r"[;:.] ", f"{record.__doc__} ".replace("\n", " "))[0].strip()
+    return re.split(r"[;:.] ", f"{' '.join((record.__doc__ or '').split())} ")[0].strip()
 
 
 def _overview() -> str:
     width = max(map(len, COMMANDS))
-    lines = [
-        f"  {name:{width}}  {(record.__doc__ or '').split(';')[0].split('.')[0].strip()}"
-        for name, (record, _) in COMMANDS.items()
-    ]
+    lines = [f"  {name:{width}}  {_first_clause(record)}" for name, (record, _) in COMMANDS.items()]
     return "\n".join(
         [
             "usage: infot COMMAND ...",

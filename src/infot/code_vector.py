@@ -35,7 +35,7 @@ def code_vector(latents: LatentSpace, code: int | Sequence[float] | Tensor) -> T
 
 
 def _index(value: float, n: int) -> int:
-    if value != int(value) or not 0 <= value < n:
+    if not (0 <= value < n and value == int(value)):  # the range first: NaN and infinity are no integers
         raise ConfigError(f"code: expected a whole number from 0 to {n - 1}, got {value}")
     return int(value)
 

@@ -37,8 +37,9 @@ def check_config(config: RunConfig) -> None:
         *_training(config.training),
         *_starts(config),
     )
-    if config.seed < 0:
-        problems = (f"seed: expected 0 or more, got {config.seed}", *problems)
+    if not 0 <= config.seed < 2**64:
+        bound = "0 or more" if config.seed < 0 else "less than 2^64"
+        problems = (f"seed: expected {bound}, got {config.seed}", *problems)
     if problems:
         raise ConfigError(problems[0])
 

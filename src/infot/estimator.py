@@ -194,8 +194,13 @@ class InformativeGAN(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerM
 
         It is the plan of training carried to ``X`` (:func:`infot.ot.carried_plan`): its conditional given a datum,
         summed over the noise of each code, is what :meth:`transform` returns for that datum.
+
+        Raises:
+            NotFittedError: Before :meth:`fit`.
+            ConfigError: If the method holds no plan.
         """
-        return self.model_.plan(self._points(X))
+        points = self._points(X)
+        return self.model_.plan(points)
 
     def save(self, folder: Path | str) -> None:
         """Write the model to a folder; ``infot.load(folder)`` reads it as a :class:`TrainedModel`."""
@@ -240,7 +245,7 @@ class InformativeGAN(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerM
 
     def _named(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters as fields of the configuration."""
-        ratio = self.epsilon_code_ratio
+        ratio = _plain(self.epsilon_code_ratio)
         ends = (ratio, ratio) if isinstance(ratio, float | int) else ratio
         objective = {
             "method": self.method,
@@ -259,7 +264,7 @@ class InformativeGAN(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerM
             **seed,
             "latent": _latent_fields(self.code),
             "objective": {name: value for name, value in objective.items() if value is not None},
-            "training": {name: value for name, value in training.items() if value is not None},
+            "training": {name: _plain(value) for name, value in training.items() if value is not None},
         }
 
     def _callbacks(self, session: Session) -> list[Callback]:
@@ -318,6 +323,11 @@ def _seed(random_state: int | np.random.RandomState | None) -> int:
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 
+def _plain(value: Any) -> Any:
+    """Return numbers of numpy, which grids of parameters are made of, as Python's own."""
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
+
+
 def _latent_fields(code: int | Block | Sequence[Block]) -> dict[str, Any]:
     """Return the fields of a configuration that describe a code.
 
@@ -327,7 +337,7 @@ def _latent_fields(code: int | Block | Sequence[Block]) -> dict[str, Any]:
     if isinstance(code, int | Integral):
         blocks: list[Block] = [Categorical(int(code))]
     else:
-        blocks = [code] if isinstance(code, Block) else list(code)
+        blocks = list(code) if isinstance(code, Sequence) else [code]
     kinds = [type(block) for block in blocks]
     if not all(kind in _ORDER for kind in kinds) or kinds != sorted(kinds, key=_ORDER.index):
         raise ConfigError(

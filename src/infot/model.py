@@ -20,6 +20,7 @@ from infot.coordinate_names import code_names, noise_names
 from infot.data_shape import DataShape
 from infot.errors import CheckpointError, ConfigError, ProblemError
 from infot.model_card import model_card
+from infot.model_folder import CARD, FACTS, WEIGHTS, check_takes_model, find_model
 from infot.models.encoders import GaussianNoise
 from infot.models.latents import LatentSpace
 from infot.models.priors import learned_latents
@@ -247,26 +248,25 @@ class TrainedModel:
     def save(self, folder: Path | str, metrics: Mapping[str, float] | None = None) -> None:
         """Write ``weights.safetensors``, ``config.json`` and the model card ``README.md``.
 
-        A folder that holds a model already is replaced once the new one is complete.
+        A folder that holds a model already is replaced once the new one is complete; no other file is ever lost.
 
         Args:
-            folder: Where to.
+            folder: Where to: a new folder, an empty one, or that of another model.
             metrics: Headline metrics for the card.
 
         Raises:
-            RunFolderError: If the disk refuses.
+            RunFolderError: If there is something else than a model at this place, or the disk refuses.
         """
         folder = Path(folder)
+        check_takes_model(folder)
         fresh = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
         old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
         with disk_errors(folder):
             try:
                 shutil.rmtree(fresh, ignore_errors=True)
                 fresh.mkdir(parents=True)
-                write_tensors(
-                    fresh / "weights.safetensors", self._tensors(), self._facts(), notes=fresh / "config.json"
-                )
-                write_text(fresh / "README.md", self._card(metrics or {}))
+                write_tensors(fresh / WEIGHTS, self._tensors(), self._facts(), notes=fresh / FACTS)
+                write_text(fresh / CARD, self._card(metrics or {}))
                 if folder.exists():
                     folder.rename(old)
                 fresh.rename(folder)
@@ -290,16 +290,14 @@ class TrainedModel:
         Raises:
             CheckpointError: If there is no model, it is damaged or made by something else, or its cost is missing.
         """
-        path = _model_folder(Path(folder))
-        stored = read_tensors(
-            path / "weights.safetensors", notes=path / "config.json", form=FORMAT, version=VERSION
-        )
+        path = find_model(Path(folder))
+        stored = read_tensors(path / WEIGHTS, notes=path / FACTS, form=FORMAT, version=VERSION)
         try:
             config = config_from_plain(stored.facts["config"])
             data = DataShape.from_plain(stored.facts["data"], _group("scaling", stored.tensors))
             steps = int(stored.facts["steps"])
         except (ConfigError, KeyError, TypeError) as error:
-            raise CheckpointError(f"{path / 'config.json'} does not describe a model: {error}") from error
+            raise CheckpointError(f"{path / FACTS} does not describe a model: {error}") from error
         with torch.random.fork_rng(devices=[]):  # building draws weights that are overwritten at once
             nets = build_nets(config, data.shape)
         load_weights(nets, _group("nets", stored.tensors))
@@ -379,15 +377,6 @@ class TrainedModel:
 def load(folder: Path | str, device: torch.device | str = "cpu", cost: ot.Cost | None = None) -> TrainedModel:
     """Read a trained model; see :meth:`TrainedModel.load`."""
     return TrainedModel.load(folder, device, cost)
-
-
-def _model_folder(folder: Path) -> Path:
-    for candidate in (folder, folder / "model"):
-        if (candidate / "config.json").exists():
-            return candidate
-    raise CheckpointError(
-        f"there is no model in {folder}: expected config.json and weights.safetensors, or a finished run"
-    )
 
 
 def _group(kind: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

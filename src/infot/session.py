@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from infot.config import RunConfig, TrainingConfig
 from infot.config_checks import check_config, check_config_with_data, start_steps
 from infot.data import Dataset, Points
 from infot.devices import find_device
+from infot.errors import DataError
 from infot.model import DataShape, TrainedModel
 from infot.models.latents import LatentSpace
 from infot.models.priors import learned_latents
@@ -85,14 +87,26 @@ def session_on(dataset: Dataset, config: RunConfig, cost: ot.Cost | None = None)
 
     Raises:
         ConfigError: If the configuration cannot be run, or not with this data.
+        DataError: If all data to train on are the same.
     """
     check_config(config)
     check_config_with_data(config, shape=dataset.shape)
+    _check_differences(dataset, config.data.path or dataset.name)
     objective = build_objective(config, dataset, cost)
     state = _start(config, dataset, objective, 0)
     return Session(
         config, dataset, build_latents(config, dataset.shape), objective, state, _schedule(config.training)
     )
+
+
+def _check_differences(dataset: Dataset, source: Path | str) -> None:
+    """Make sure that the training part holds different data: what is held out may have been all of them."""
+    points = dataset.training_sample()
+    if bool((points == points[0]).all()):
+        raise DataError(
+            f"{source}: expected different data to train on; of {len(points)}, where {len(dataset.test)} are held out, "
+            "all are the same. Give more data."
+        )
 
 
 def _start(config: RunConfig, dataset: Dataset, objective: Objective, start: int) -> TrainState:

@@ -54,6 +54,37 @@ def test_a_failed_save_keeps_the_model_that_was_there(folder: Path, monkeypatch:
     assert [file.name for file in folder.parent.iterdir()] == ["model"]
 
 
+@pytest.mark.parametrize(
+    "held", [["notes.txt"], ["README.md"], ["config.json"], ["config.json", "model.bin"], [".git"]]
+)
+def test_a_folder_that_holds_something_else_is_refused_and_left_alone(
+    tmp_path: Path, finished_run: Path, held: list[str]
+) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    for name in held:
+        (mine / name).write_text("precious")
+    with pytest.raises(RunFolderError, match=rf"mine holds {held[-1]}, which is no part of a model"):
+        load(finished_run).save(mine)
+    assert {file.name: file.read_text() for file in mine.iterdir()} == dict.fromkeys(held, "precious")
+    assert [file.name for file in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_folder_that_is_empty_takes_a_model(tmp_path: Path, finished_run: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    load(finished_run).save(tmp_path / "empty")
+    assert load(tmp_path / "empty").steps == 12
+
+
+def test_a_file_or_a_place_without_a_name_takes_no_model(tmp_path: Path, finished_run: Path) -> None:
+    (tmp_path / "mine").write_text("precious")
+    with pytest.raises(RunFolderError, match="mine is a file; a model needs a folder"):
+        load(finished_run).save(tmp_path / "mine")
+    assert (tmp_path / "mine").read_text() == "precious"
+    with pytest.raises(RunFolderError, match=r"a model needs a folder of its own, got '\.'"):
+        load(finished_run).save(".")
+
+
 def edit(folder: Path, **changes: object) -> None:
     facts = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(facts | changes))

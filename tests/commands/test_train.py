@@ -192,6 +192,7 @@ def test_a_run_folder_that_cannot_be_made(
         (np.full((50, 2), np.nan), "nan"),
         (np.array([["a", "b"]] * 50), ""),
         (np.zeros((0, 2)), ""),
+        (np.eye(2), "different data to train on; of 1, where 1 are held out, all are the same"),
     ],
 )
 def test_bad_data_gets_code_3_and_no_run_folder(

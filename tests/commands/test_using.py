@@ -54,6 +54,8 @@ def test_samples_of_images_are_a_picture(tmp_path: Path, infot: Invoke, finished
         (["--out", "x.npz", "--n", "0"], "--n: expected at least 1, got 0"),
         (["--out", "x.npz", "--code", "3"], "code: expected a whole number from 0 to 2, got 3"),
         (["--out", "x.npz", "--code", "0.5"], "code: expected a whole number from 0 to 2, got 0.5"),
+        (["--out", "x.npz", "--code", "nan"], "code: expected a whole number from 0 to 2, got nan"),
+        (["--out", "x.npz", "--code", "inf"], "code: expected a whole number from 0 to 2, got inf"),
         (["--out", "x.npz", "--code", "1", "2"], "code: expected 1 values"),
     ],
 )

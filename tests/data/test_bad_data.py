@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from infot.data import load
+from infot.data import array_dataset, load
 from infot.errors import DataError
 
 GREY = np.random.default_rng(0).integers(0, 256, (6, 4, 4), dtype=np.uint8)
@@ -287,6 +287,13 @@ def test_numbers_beyond_single_precision(tmp_path: Path) -> None:
     table = np.random.default_rng(0).normal(size=(5, 3))
     table[1, 2] = 1e60
     refuse(npy(tmp_path, table), "single precision can hold; row 1, column 2", standardise=False)
+
+
+def test_columns_whose_variance_overflows(tmp_path: Path) -> None:
+    table = np.random.default_rng(0).normal(size=(5, 3)) * (1, 1e200, 1)
+    refuse(npy(tmp_path, table), "variance is a finite number; that of column 1 .* overflows")
+    with pytest.raises(DataError, match="that of column 1"):
+        array_dataset(table)
 
 
 class Bomb:

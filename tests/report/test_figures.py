@@ -208,6 +208,14 @@ def test_columns_of_a_table_count_in_units_of_their_spread() -> None:
     assert "in units of its spread" in plane.remark
 
 
+def test_a_single_held_out_point_leaves_the_plane_to_the_samples() -> None:
+    samples = np.random.default_rng(0).standard_normal((400, 6)) * (1, 1, 9, 1, 5, 1)
+    plane = vectors.plane_of({"data": samples[:1], "samples": samples})
+    assert plane is not None
+    assert np.abs(plane.axes[2, 0]) > 0.99 and np.abs(plane.axes[4, 1]) > 0.99
+    assert plane.whole.contains(plane.project(samples)).mean() > 0.98
+
+
 def test_one_dimensional_data_lies_on_a_line() -> None:
     plane = vectors.plane_of({"data": np.arange(20.0)[:, None]})
     assert plane is not None

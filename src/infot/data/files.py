@@ -193,15 +193,26 @@ def scaled(path: Path, raw: RawData, train_rows: Tensor | None) -> tuple[Tensor,
     """Return float32 examples; vectors are standardised on ``train_rows`` where these are given.
 
     Raises:
-        DataError: Single precision cannot hold them.
+        DataError: Single precision cannot hold them, or a column's variance overflows.
     """
     points, scaling = torch.from_numpy(raw.points), None
     if raw.kind == "vectors" and train_rows is not None:
         scaling = Scaling.of(points[train_rows])
+        _check_spread(path, scaling)
         points = scaling.apply(points)
     points = points.float()
     check_float32(path, points)
     return points, scaling
+
+
+def _check_spread(path: Path, scaling: Scaling) -> None:
+    """Make sure that the columns' standard deviations are numbers that one can divide by."""
+    if not bool(torch.isfinite(scaling.std).all()):
+        column = int((~torch.isfinite(scaling.std)).nonzero()[0])
+        raise DataError(
+            f"{path}: expected columns whose variance is a finite number; that of column {column} (counted from 0) "
+            "overflows. Rescale that column."
+        )
 
 
 def check_float32(path: Path, points: Tensor) -> None:

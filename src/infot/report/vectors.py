@@ -51,9 +51,12 @@ class Plane:
 
 
 def plane_of(arrays: dict[str, np.ndarray]) -> Plane | None:
-    """Choose the plane: the coordinates of 2-D data, else the two axes along which the data vary most."""
+    """Choose the plane: the coordinates of 2-D data, else the two axes along which the data vary most.
+
+    Samples stand in for data that are missing, or a single point, which varies along no axis.
+    """
     data, samples = arrays.get("data"), arrays.get("samples")
-    base = data if data is not None else samples
+    base = samples if data is None or (len(data) < 2 and samples is not None) else data
     if base is None or (samples is not None and samples.shape[1] != base.shape[1]):
         return None
     dim = base.shape[1]
