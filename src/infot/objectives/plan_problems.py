@@ -13,6 +13,7 @@ from infot.objectives.ground import PIXELS, Ground
 from infot.objectives.latent_batch import LatentBatch, LatentGrid
 from infot.objectives.plan_settings import PlanSettings, Prices
 from infot.objectives.sample_coder import SampleCoder
+from infot.ot.resolution import finest_price
 from infot.random import Streams
 
 __all__ = ["Bank", "PlanProblems", "Side", "TurnProblems"]
@@ -30,7 +31,7 @@ class Side:
         latents: The latents.
         generated: What they generate, ``(n, *shape)``; gradients reach the generator.
         targets: The points they are coupled with, ``(m, *shape)``.
-        prices: Prices of a nat, in units of cost.
+        prices: Prices of a nat, in units of cost, none finer than rounding of these costs.
         problem: The structured problem; its row weights hold the batch's code frequencies.
     """
 
@@ -179,7 +180,7 @@ class PlanProblems:
     ) -> Side:
         generated = nets["generator"](*(part.to(targets.device) for part in latents.latent))
         cost = self.ground.cost(eye(generated), eye(targets))
-        prices = prices.times(self.ground.unit(cost))
+        prices = prices.times(self.ground.unit(cost)).at_least(finest_price(cost))
         problem = self._problem(latents, cost, prices.structured(latents), prices.relaxation)
         return Side(latents, generated, targets, prices, problem)
 

@@ -32,6 +32,12 @@ class Prices(NamedTuple):
         relaxation = None if self.relaxation is None else unit * self.relaxation
         return Prices(unit * self.epsilon, tuple(unit * price for price in self.code), relaxation)
 
+    def at_least(self, least: float) -> "Prices":
+        """Return the prices with none of a nat of information below ``least``."""
+        return self._replace(
+            epsilon=max(self.epsilon, least), code=tuple(max(price, least) for price in self.code)
+        )
+
     def of_joint_code(self) -> "Prices":
         """Return the prices at which ordered blocks are read jointly: that of the first one."""
         return self._replace(code=self.code[:1])

@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from infot.ot.density import smoothing_of
 from infot.ot.problem import OTProblem
@@ -10,10 +12,26 @@ from infot.ot.regularisers import Entropic
 from infot.ot.solution import Solution
 from infot.ot.status import Status
 
-__all__ = ["with_resolution"]
+__all__ = ["finest_price", "with_resolution"]
 
 COARSEST = 0.5
 """Nats by which rounding may move the exponent of an entropic plan's density."""
+
+
+def finest_price(cost: Float[Tensor, "*batch n m"]) -> float:
+    """Return the smallest price of a nat at which rounding is worth no more than that at these costs.
+
+    Where a row couples at the cost ``C`` or more its potentials are as large, and the last digit of each of two
+    differences is worth ``eps C / price`` nats. The largest such ``C`` counts, of rows and of columns.
+
+    Example:
+        >>> near, far = torch.tensor([[0.0, 9.0], [9.0, 0.0]]), torch.full((2, 2), 1000.0)
+        >>> finest_price(near), finest_price(far) < 1e-3
+        (0.0, True)
+    """
+    held = cost.detach()
+    farthest = max(float(held.amin(side).abs().amax()) for side in (-1, -2))
+    return 2 * torch.finfo(cost.dtype).eps * farthest / COARSEST
 
 
 def with_resolution(problem: OTProblem, solution: Solution) -> Solution:
