@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -62,6 +63,28 @@ def test_loss_is_pure_and_logs_what_the_contract_names(relaxation):
     assert torch.equal(loss, again)
     assert all(torch.equal(value, before[name]) for name, value in nets.state_dict().items())
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in nets.parameters())
+
+
+def test_samples_flung_far_away_come_back():
+    """At costs of 1e6 float32 does not resolve these prices: the plan would be noise that overflows."""
+    nets = nets_of(LinearGenerator(4, 2, (2,)))
+    with torch.no_grad():
+        nets["generator"].map.bias += 1000.0
+    fine = replace(settings(), epsilon=ot.Constant(1e-4), epsilon_code_ratio=ot.Constant(0.1))
+    problems = PlanProblems(categorical(), replace(fine, max_steps=500, tolerance=1e-2))
+    loss, info = SamplePlan(problems).loss("generator", nets, Batch(torch.randn(20, 2), 0.9), Streams(0))
+    loss.backward()
+    bias = nets["generator"].map.bias.grad
+    assert 0.01 < info["epsilon_code"] <= info["epsilon"] < 10
+    assert bool(loss.isfinite()) and bool((bias > 1000).all())
+
+
+def test_prices_that_are_resolved_stay_as_they_are():
+    nets = nets_of(LinearGenerator(4, 2, (2,)))
+    fine = replace(settings(), epsilon=ot.Constant(1e-4), epsilon_code_ratio=ot.Constant(0.1))
+    problems = PlanProblems(categorical(), fine)
+    prices = problems.of_data(nets, Batch(torch.randn(20, 2), 0.9), Streams(0)).prices
+    assert prices == fine.prices(0.9, categorical())
 
 
 def test_gradient_is_that_of_the_two_values_by_finite_differences():
