@@ -183,6 +183,8 @@ def test_resuming_a_finished_run_says_so_and_fewer_steps_are_refused(
     assert "is finished at step 12; train on with: infot resume" in capsys.readouterr().out
     assert infot("resume", finished_run, "--steps", 5) == 2
     assert "--steps: expected at least the 12 steps done already, got 5" in capsys.readouterr().err
+    assert infot("resume", finished_run, "--max-minutes", 0) == 2
+    assert "max_minutes: expected a positive number, got 0" in capsys.readouterr().err
     assert (finished_run / "summary.json").read_bytes() == before
 
 

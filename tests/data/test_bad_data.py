@@ -144,6 +144,11 @@ def test_labels_with_fractions(tmp_path: Path) -> None:
     )
 
 
+def test_labels_that_are_missing(tmp_path: Path) -> None:
+    refuse(csv(tmp_path, "x,y\n1,a\n2,\n3,b\n"), "a label for every datum; row 1 .* has none", labels="y")
+    refuse(npz(tmp_path, x=GREY, y=np.array(["a", "b", "", "a", "b", ""])), "row 2 .* has none")
+
+
 def test_csv_cell_that_is_empty_or_infinite_is_placed(tmp_path: Path) -> None:
     refuse(csv(tmp_path, "a,b\n1,2\n3,\n5,6\n"), r"row 1, column 'b' \(counted from 0\) holds nan; 1 such")
     refuse(

@@ -34,9 +34,9 @@ def _resume(folder: RunFolder, arguments: ResumeArguments) -> int:
     config = load_config(folder.config)
     if arguments.steps is not None:
         config = with_steps(config, arguments.steps)
-    minutes = (
-        arguments.max_minutes or config.training.max_minutes
-    )  # a limit given here holds for this process only
+    minutes = config.training.max_minutes
+    if arguments.max_minutes is not None:
+        minutes = arguments.max_minutes  # for this process only
     session = build_session(replace(config, training=replace(config.training, max_minutes=minutes)))
     state = session.state
     checkpoints = CheckpointFolder(folder.checkpoints, keep=config.training.keep_checkpoints)

@@ -79,7 +79,7 @@ def numbered_labels(path: Path, labels: Array) -> tuple[Array, tuple[str, ...]]:
         The numbers, int64 (n,), and the label that each number stands for.
 
     Raises:
-        DataError: The labels are numbers with a fraction, or of another dtype.
+        DataError: The labels are numbers with a fraction, text that is empty, or of another dtype.
     """
     if labels.dtype.kind == "f":
         if not (np.isfinite(labels).all() and (labels == np.round(labels)).all()):
@@ -90,6 +90,12 @@ def numbered_labels(path: Path, labels: Array) -> tuple[Array, tuple[str, ...]]:
     if labels.dtype.kind not in "buiUS":
         raise DataError(
             f"{path}: expected labels that are whole numbers or text; their dtype is {labels.dtype}."
+        )
+    if labels.dtype.kind in "US" and (labels.astype(str) == "").any():
+        row = int(np.flatnonzero(labels.astype(str) == "")[0])
+        raise DataError(
+            f"{path}: expected a label for every datum; row {row} (counted from 0) has none. "
+            "Leave out rows without a label, or give them one."
         )
     values, numbers = np.unique(labels, return_inverse=True)
     return numbers.astype(np.int64).reshape(-1), tuple(str(value) for value in values)

@@ -89,7 +89,7 @@ def read_parquet(
 
 
 def _parquet_table(path: Path, pa: ModuleType, pq: ModuleType) -> dict[str, Array]:
-    """Read the columns with the two modules of pyarrow: numbers as float64, others as text."""
+    """Read the columns with the two modules of pyarrow: numbers as float64, others as text, empty where missing."""
     try:
         content = pq.read_table(path)
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -104,7 +104,7 @@ def _parquet_table(path: Path, pa: ModuleType, pq: ModuleType) -> dict[str, Arra
         if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
             table[name] = np.array([nan if v is None else v for v in column.to_pylist()], dtype=np.float64)
         else:
-            table[name] = np.array([str(v) for v in column.to_pylist()], dtype=str)
+            table[name] = np.array(["" if v is None else str(v) for v in column.to_pylist()], dtype=str)
     return table
 
 
