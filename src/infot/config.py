@@ -151,7 +151,8 @@ class ObjectiveConfig:
     """Price of a nat of information through the noise, at the start and at the end of the annealing."""
     epsilon_least: float = 1.0
     """Bound below which epsilon does not fall, in units of the median cost between nearest neighbours in a batch of
-    data: what a plan on samples resolves below it is chance. 0: no bound."""
+    data: what a plan on samples resolves below it is chance. 0: no bound but rounding, below which no price of a plan
+    on samples falls."""
     epsilon_code_ratio: tuple[float, float] = (0.1, 0.1)
     """Price of a nat through the code, relative to epsilon, at start and end: the knob of informativeness."""
     epsilon_within_ratio: tuple[float, float] = (1.0, 1.0)
