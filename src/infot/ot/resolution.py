@@ -19,7 +19,7 @@ COARSEST = 0.5
 
 
 def finest_price(cost: Float[Tensor, "*batch n m"]) -> float:
-    """Return the smallest price of a nat at which rounding is worth no more than that at these costs.
+    """Return the smallest price of a nat at which rounding of these costs is worth no more than :data:`COARSEST` nats.
 
     Where a row couples at the cost ``C`` or more its potentials are as large, and the last digit of each of two
     differences is worth ``eps C / price`` nats. The largest such ``C`` counts, of rows and of columns.
