@@ -1,5 +1,6 @@
 """Whether floating point holds the potentials of a plan to a fraction of a nat."""
 
+import math
 from dataclasses import replace
 
 import torch
@@ -22,7 +23,8 @@ def finest_price(cost: Float[Tensor, "*batch n m"]) -> float:
     """Return the smallest price of a nat at which rounding of these costs is worth no more than :data:`COARSEST` nats.
 
     Where a row couples at the cost ``C`` or more its potentials are as large, and the last digit of each of two
-    differences is worth ``eps C / price`` nats. The largest such ``C`` counts, of rows and of columns.
+    differences is worth ``eps C / price`` nats. The largest such ``C`` counts, of rows and of columns. It is 0 where one is
+    not finite, which problems refuse by themselves.
 
     Example:
         >>> near, far = torch.tensor([[0.0, 9.0], [9.0, 0.0]]), torch.full((2, 2), 1000.0)
@@ -31,7 +33,7 @@ def finest_price(cost: Float[Tensor, "*batch n m"]) -> float:
     """
     held = cost.detach()
     farthest = max(float(held.amin(side).abs().amax()) for side in (-1, -2))
-    return 2 * torch.finfo(cost.dtype).eps * farthest / COARSEST
+    return 2 * torch.finfo(cost.dtype).eps * farthest / COARSEST if math.isfinite(farthest) else 0.0
 
 
 def with_resolution(problem: OTProblem, solution: Solution) -> Solution:
