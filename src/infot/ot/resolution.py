@@ -23,8 +23,8 @@ def finest_price(cost: Float[Tensor, "*batch n m"]) -> float:
     """Return the smallest price of a nat at which rounding of these costs is worth no more than :data:`COARSEST` nats.
 
     Where a row couples at the cost ``C`` or more its potentials are as large, and the last digit of each of two
-    differences is worth ``eps C / price`` nats. The largest such ``C`` counts, of rows and of columns. It is 0 where one is
-    not finite, which problems refuse by themselves.
+    differences is worth ``eps C / price`` nats. The largest such ``C`` counts, of rows and of columns. It is 0
+    where one is not finite, which problems refuse by themselves.
 
     Example:
         >>> near, far = torch.tensor([[0.0, 9.0], [9.0, 0.0]]), torch.full((2, 2), 1000.0)
