@@ -180,10 +180,8 @@ def _hint(option: str, known: set[str], prog: str) -> str:
 def _flat(text: str) -> str:
     """Return the message of tyro's box as one line."""
     lines = [line.strip("│ ").strip() for line in text.splitlines()]
-    if len(lines) > 1 and _RULE.fullmatch(
-        lines[1]
-    ):  # where the output is not UTF-8: a title over a rule of hyphens
-        lines = lines[2:]
+    if len(lines) > 1 and _RULE.fullmatch(lines[1]):
+        lines = lines[2:]  # where the output is not UTF-8: a title over a rule of hyphens
     message: list[str] = []
     for line in lines:
         if _RULE.fullmatch(line):

@@ -91,10 +91,10 @@ def numbered_labels(path: Path, labels: Array) -> tuple[Array, tuple[str, ...]]:
         raise DataError(
             f"{path}: expected labels that are whole numbers or text; their dtype is {labels.dtype}."
         )
-    if labels.dtype.kind in "US" and (labels.astype(str) == "").any():
-        row = int(np.flatnonzero(labels.astype(str) == "")[0])
+    missing = np.flatnonzero(labels.astype(str) == "")  # no number is written so
+    if len(missing):
         raise DataError(
-            f"{path}: expected a label for every datum; row {row} (counted from 0) has none. "
+            f"{path}: expected a label for every datum; row {missing[0]} (counted from 0) has none. "
             "Leave out rows without a label, or give them one."
         )
     values, numbers = np.unique(labels, return_inverse=True)
