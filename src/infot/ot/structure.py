@@ -105,17 +105,16 @@ class Nest:
             )
         else:
             return cls((), (), regulariser.epsilon, (), a.unsqueeze(1), a.sum(-1, keepdim=True))
-        weights = a.reshape(-1, *sizes)
+        levels = [a.reshape(-1, *sizes)]
         conditionals = []
-        while weights.ndim > 2:
-            total = weights.sum(-1, keepdim=True)
-            present = total > 0
-            shares = weights / torch.where(present, total, 1.0)
-            conditionals.append(torch.where(present, shares, 1 / weights.shape[-1]))
-            weights = total.squeeze(-1)
-        conditionals.append(weights)
-        noise = conditionals[0].reshape(a.shape[0], -1, sizes[-1])
-        codes = a.reshape(a.shape[0], -1, sizes[-1]).sum(-1)
+        for size in reversed(sizes[1:]):
+            total = levels[-1].sum(-1, keepdim=True)
+            absent = total <= 0
+            shares = levels[-1] / total.masked_fill(absent, 1.0)
+            conditionals.append(shares.masked_fill(absent, 1 / size))
+            levels.append(total.squeeze(-1))
+        conditionals.append(levels[-1])
+        noise, codes = conditionals[0].flatten(1, -2), levels[1].flatten(1)
         return cls(sizes[:-1], epsilons, epsilon, tuple(reversed(conditionals[1:])), noise, codes)
 
     def scaled(self, factor: float) -> "Nest":

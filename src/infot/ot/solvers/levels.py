@@ -9,6 +9,7 @@ settle within the codes.
 """
 
 from copy import copy
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
@@ -62,15 +63,23 @@ class Levels:
         self.b = to_loop(b)
         self.b_over_codes = self.b[:, None] / self.code_weights[..., None]
         self._xp = namespace(self.b)
-        self._conditionals = [to_loop(c) for c in nest.conditionals]
         self.log_weights = [to_loop(c.clamp_min(_TRACE).log().unsqueeze(-1)) for c in nest.conditionals]
-        self._eye = to_loop(torch.eye(nest.n_codes, dtype=b.dtype, device=b.device))
-        self._ridge = _RIDGE * self._eye + 1 / nest.n_codes
         self._tiny = torch.finfo(b.dtype).tiny
         self._eps = torch.finfo(b.dtype).eps
         self._max_steps = _STEPS if 1 < nest.n_codes <= _CODES_LIMIT else 0
         # what a compiled balance goes by
         self.balancing = self._max_steps, _CAUTION, _ARMIJO, _SHORTEST, _RIDGE, self._eps, self._tiny
+
+    @cached_property
+    def _eye(self) -> Any:
+        """The identity over codes."""
+        weights = self.code_weights
+        return self._xp.eye(weights.shape[-1], dtype=weights.dtype, device=weights.device)
+
+    @cached_property
+    def _ridge(self) -> Any:
+        """What Newton's system has added: a small ridge, and weight on the constant direction."""
+        return _RIDGE * self._eye + 1 / self.code_weights.shape[-1]
 
     def softened(self, share: float) -> "Levels":
         """Return the levels at code prices that go a share of the way to that of the noise, in logarithms."""

@@ -177,9 +177,10 @@ class NestedKernel(Kernel):
         levels, array = self.levels, np.ascontiguousarray
         number, shape = self.b.dtype.type, levels.noise.shape[1:]
         a, noise, f = (array(x[0]).reshape(shape) for x in (leg.a, levels.noise, leg.f))
-        codes = array(levels.code_weights[0]), array(levels.log_weights[0][0, :, 0]), array(self.b[0])
-        of_codes = [levels.softened_prices(share)[0] for share in (*_OPENING, 0.0)]
-        prices = np.array([(price, min(price, levels.epsilon)) for price in of_codes], a.dtype)
+        of_codes = levels.code_weights[0], levels.log_weights[0][0, :, 0], self.b[0], levels.b_over_codes[0]
+        codes = tuple(map(array, of_codes))
+        path = [levels.softened_prices(share)[0] for share in (*_OPENING, 0.0)]
+        prices = np.array([(price, min(price, levels.epsilon)) for price in path], a.dtype)
         bounds = self._tolerance, _CODE_SHARE, self._largest, self._tiny, FAR_START
         numbers = tuple(map(number, (levels.epsilon, SEEN, *bounds)))
         balancing = tuple(map(number, levels.balancing))

@@ -32,7 +32,8 @@ def iterate(
     Args:
         matrix: The kernel, ``(K, m, M)``.
         latents: Weights of the latents, and of the noise given the code, ``(K, m)`` each.
-        codes: Weights of the codes, ``(K,)``, their logarithms as conditionals, and weights of the data, ``(M,)``.
+        codes: Weights of the codes, ``(K,)``, their logarithms as conditionals, weights of the data, ``(M,)``, and
+            these over those of the codes, ``(K, M)``.
         f: Potential, ``(K, m)``.
         absorbed: The anchor, ``(K, m)``, the soft maximum that has been taken off, ``(K, M)``, and by how much whole
             codes have been shifted since, ``(K,)``; the last is overwritten.
@@ -103,7 +104,7 @@ def _evaluate(
         Whether the potential is near enough (if not, the rest is nothing); potential, ``g``, row masses, row and column
         factor, soft maximum, posterior, masses of the codes; the L1 error and the value; the safe and the bold step.
     """
-    (a, noise), (weights, logs, b), (anchor, taken, drift) = latents, codes, absorbed
+    (a, noise), (weights, logs, b, over), (anchor, taken, drift) = latents, codes, absorbed
     epsilon, seen, tolerance, share, farthest, tiny, _ = numbers
     price, damping = prices[0], prices[1]
     count, size, n_data = matrix.shape
@@ -132,7 +133,7 @@ def _evaluate(
         drift[c] += shifts[c]
         for j in range(n_data):
             soft[c, j] += shifts[c]
-            loads[c, j] = posterior[c, j] * (b[j] / weights[c]) / totals[c, j]
+            loads[c, j] = posterior[c, j] * over[c, j] / totals[c, j]
         row_mass = np.dot(matrix[c], loads[c])
         # the steps of `Levels.steps`
         steepest = seen * (one / damping - rate)
