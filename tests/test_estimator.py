@@ -280,6 +280,8 @@ def test_parameters_may_be_numbers_of_numpy():
         ),
         ({"config": {"modle": {}}}, "unknown field modle; did you mean model"),
         ({"config": {"data": {"path": "x.npy"}}}, "data.path: fit is given the data itself"),
+        ({"config": {"data": "x.npy"}}, "data: expected fields"),
+        ({"cost": 3}, "cost: expected a ground cost, an infot.ot.Cost, got 3"),
         ({"config": "custom"}, "config: expected fields by section, a dictionary, got str"),
         ({"steps": 2.5}, "training.steps: expected a whole number, got 2.5"),
         ({"random_state": -1}, "seed: expected 0 or more"),

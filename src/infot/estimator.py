@@ -177,7 +177,7 @@ class InformativeGAN(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerM
         code: int | Sequence[float] | None = None,
         rng: int | torch.Generator = 0,
     ) -> NDArray[np.float32]:
-        """Draw data in the units and the shape of those given to :meth:`fit`, (n, \\*shape).
+        """Draw data in the shape of those given to :meth:`fit`, (n, \\*shape): vectors in their units, images in [0, 1].
 
         Args:
             n: How many.
@@ -231,7 +231,8 @@ class InformativeGAN(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerM
         given = {} if self.config is None else self.config
         if not isinstance(given, Mapping):
             raise ConfigError(f"config: expected fields by section, a dictionary, got {type(given).__name__}")
-        foreign = set(given.get("data", ())) - {"standardise"}
+        data = given.get("data")
+        foreign = set(data) - {"standardise"} if isinstance(data, Mapping) else set()
         if foreign:
             raise ConfigError(f"config: data.{min(foreign)}: fit is given the data itself: leave it out")
         preset = {"preset": _PRESETS["vectors" if points.ndim == 2 else "images"]}

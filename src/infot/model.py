@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -139,8 +140,8 @@ class TrainedModel:
         Returns:
             Shape ``(n, *shape)``, on the CPU.
         """
-        if n < 1:
-            raise ProblemError(f"expected at least 1 sample, got {n}")
+        if not isinstance(n, Integral) or n < 1:
+            raise ProblemError(f"expected a number of samples, at least 1, got {n}")
         rng = Streams(rng)("sample") if isinstance(rng, int) else rng
         latent = self.latents.sample(n, rng)
         codes = latent.code if code is None else self.code_vector(code).expand(n, -1)

@@ -124,6 +124,7 @@ def _start(config: RunConfig, dataset: Dataset, objective: Objective, start: int
         batch_size=config.training.batch_size,
         seed=seed,
         betas=config.training.adam_betas,
+        data=dataset.digest,
     )
 
 

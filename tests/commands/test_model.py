@@ -167,7 +167,9 @@ def test_arrays_of_another_shape_are_refused(finished_run: Path) -> None:
         ProblemError, match=r"expected code \(n, 3\) and noise \(n, 2\), got \(1, 3\) and \(2, 2\)"
     ):
         model.generate(torch.zeros(1, 3), torch.zeros(2, 2))
-    with pytest.raises(ProblemError, match="expected at least 1 sample, got 0"):
+    with pytest.raises(ProblemError, match=r"expected a number of samples, at least 1, got 2\.5"):
+        model.sample(2.5)
+    with pytest.raises(ProblemError, match="expected a number of samples, at least 1, got 0"):
         model.sample(0)
 
 

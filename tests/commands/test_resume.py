@@ -6,6 +6,7 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -202,6 +203,41 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_taken_on_request(
     assert infot("resume", run, "--checkpoint", "step-00000006") == 0
     a, b = checkpoint_of(run, 9), checkpoint_of(uninterrupted(tmp_path / "whole", points, steps=9), 9)
     assert [name for name in b if not torch.equal(a[name], b[name])] == []
+
+
+@pytest.mark.parametrize("changed", ["a number", "a label", "the order"])
+def test_other_data_are_refused_and_the_run_is_untouched(
+    tmp_path: Path, infot: Invoke, capsys: pytest.CaptureFixture[str], changed: str
+) -> None:
+    rng = np.random.default_rng(0)
+    data = {"x": rng.normal(size=(200, 2)), "y": rng.integers(3, size=200)}
+    path, run = tmp_path / "points.npz", tmp_path / "run"
+    np.savez(path, **data)
+    assert infot("train", "custom", "--data", path, *OPTIONS, "--steps", 6, "--run", run) == 0
+    before = {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
+    other = {name: values.copy() for name, values in data.items()}
+    if changed == "a number":
+        other["x"][17, 1] += 1e-9
+    elif changed == "a label":
+        other["y"][17] = (other["y"][17] + 1) % 3
+    else:
+        other = {name: values[::-1] for name, values in data.items()}
+    np.savez(path, **other)
+    assert infot("resume", run, "--steps", 8) == 3
+    assert "expected the data that this run was trained on so far" in capsys.readouterr().err
+    assert {file: file.read_bytes() for file in run.rglob("*") if file.is_file()} == before
+    np.savez(path, **data)
+    assert infot("resume", run, "--steps", 8) == 0
+
+
+def test_a_checkpoint_that_names_no_data_goes_on(tmp_path: Path, infot: Invoke, points: Path) -> None:
+    run = tmp_path / "run"
+    assert infot("train", "custom", "--data", points, *OPTIONS, "--steps", 6, "--run", run) == 0
+    notes = run / "checkpoints" / "step-00000006.json"
+    facts = json.loads(notes.read_text())
+    assert len(facts.pop("data")) == 64
+    notes.write_text(json.dumps(facts))
+    assert infot("resume", run, "--steps", 7) == 0
 
 
 @pytest.mark.parametrize(("path", "message"), [("absent", "there is no run folder"), (".", "holds no run")])

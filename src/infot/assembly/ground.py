@@ -2,6 +2,7 @@
 
 from infot import ot
 from infot.config import ObjectiveConfig
+from infot.errors import ConfigError
 from infot.objectives.followed_ground import FollowedGround
 from infot.objectives.ground import PIXELS, FixedGround, Ground, LearnedGround
 from infot.objectives.pyramid_ground import PyramidGround
@@ -15,8 +16,13 @@ def build_ground(wanted: ObjectiveConfig, cost: ot.Cost | None) -> Ground:
     Args:
         wanted: The configuration of the objective.
         cost: The cost between flattened points where the configuration says that it is given.
+
+    Raises:
+        ConfigError: If it is no ground cost.
     """
     if cost is not None:
+        if not isinstance(cost, ot.Cost):
+            raise ConfigError(f"cost: expected a ground cost, an infot.ot.Cost, got {cost!r}")
         return FixedGround(cost)
     match wanted.cost:
         case "learned" if wanted.plan == "primal":

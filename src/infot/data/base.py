@@ -196,6 +196,7 @@ class Dataset:
         scaling: How the columns of a table were scaled; ``None`` where they were not.
         factors: What renders the images from their factors, where these are known.
         test_factors: Factors of the held-out images, int64 (n, K), or ``None``.
+        digest: What tells the user's own data from any others; empty for data that the package brings or makes.
     """
 
     name: str
@@ -210,6 +211,7 @@ class Dataset:
     scaling: Scaling | None = None
     factors: FactorImages | None = None
     test_factors: Tensor | None = None
+    digest: str = ""
 
     def training_sample(self) -> Tensor:
         """Return what statistics of the training part are taken of: all of a tensor, else its first 4096 examples.

@@ -1,5 +1,6 @@
 """The user's own data: whatever lies at a path, read, checked, split and scaled."""
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -72,6 +73,7 @@ def load_file(
         info=_info(path, raw, class_names),
         feature_names=raw.feature_names,
         scaling=scaling,
+        digest=_digest(raw.points, numbers),
     )
 
 
@@ -177,6 +179,15 @@ def _read_file(path: Path, request: _Request) -> RawData:
     raise DataError(
         f"{path}: expected {_FORMATS}; got a file with the extension '{path.suffix}'. Convert it first."
     )
+
+
+def _digest(points: Array, numbers: Array | None) -> str:
+    """Return the SHA-256 of examples as they were read, and of their labels, by which they are split."""
+    digest = hashlib.sha256(repr((points.shape, points.dtype.str)).encode())
+    for array in (points, numbers):
+        if array is not None:
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _split(raw: RawData, numbers: Array | None, seed: int) -> tuple[Tensor, Tensor]:

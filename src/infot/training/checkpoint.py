@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from infot.atomic import disk_errors, write_text
-from infot.errors import CheckpointError
+from infot.errors import CheckpointError, DataError
 from infot.training.snapshot import Snapshot
 from infot.training.starts import Outcome, Starts
 from infot.training.state import TrainState
@@ -90,6 +90,7 @@ class CheckpointFolder:
 
         Raises:
             CheckpointError: If it is missing, damaged or of another model; a good earlier one is named if there is one.
+            DataError: If it is of a training on other data.
         """
         name = name or self.latest()
         if name is None or name not in self.names():
@@ -156,6 +157,8 @@ def _facts_of(state: TrainState) -> dict[str, Any]:
     }
     here, starts = state.snapshot(), state.starts
     facts |= {"sampler": here.sampler, "seed": here.seed}
+    if state.data:
+        facts["data"] = state.data
     if starts.current or starts.outcomes:
         facts["starts"] = {
             "current": starts.current,
@@ -177,6 +180,11 @@ def _tensors_of(state: TrainState) -> dict[str, Tensor]:
 
 def _restore(state: TrainState, stored: StoredTensors) -> None:
     tensors, facts = dict(stored.tensors), stored.facts
+    if facts.get("data", state.data) != state.data:  # checkpoints written before data had a digest name none
+        raise DataError(
+            "expected the data that this run was trained on so far; examples or labels have changed since. Put them "
+            "back, or start a new run with infot train."
+        )
     total = tensors.pop(_TOTAL, None)
     kept = {name.removeprefix(_KEPT): tensors.pop(name) for name in [*tensors] if name.startswith(_KEPT)}
     try:

@@ -30,6 +30,7 @@ class TrainState:
         ema: The average of ``nets``, in evaluation mode.
         streams: The named random streams.
         sampler: Draws the batches.
+        data: What tells the data from any others, see :class:`infot.data.Dataset`; empty where nothing does.
         step: Number of finished steps, over all starts.
         wall_seconds: Seconds trained before the clock was last started; see :meth:`elapsed`.
         stop: Why to stop after the current step (``"interrupted"``, ``"max_minutes"``); None: go on.
@@ -41,6 +42,7 @@ class TrainState:
     ema: nn.ModuleDict
     streams: Streams
     sampler: BatchSampler
+    data: str = ""
     step: int = 0
     wall_seconds: float = 0.0
     stop: str | None = None
@@ -57,6 +59,7 @@ class TrainState:
         batch_size: int,
         seed: int,
         betas: tuple[float, float] = (0.5, 0.99),
+        data: str = "",
     ) -> "TrainState":
         """Return the state before the first step.
 
@@ -67,6 +70,7 @@ class TrainState:
             batch_size: Points in a batch.
             seed: Seed of all training randomness.
             betas: Adam's moment decays, for players to which the objective gives none.
+            data: What tells the data from any others.
         """
         # one kernel for all parameters, a third of the time; not every device has it
         fused = next(nets.parameters()).device.type in ("cpu", "cuda")
@@ -81,7 +85,7 @@ class TrainState:
         ema = copy.deepcopy(nets).requires_grad_(False).eval()
         # The sampler saves its own generator, so it gets one that no other stream shares.
         sampler = BatchSampler(n_data, batch_size, Streams(seed)("sampler"))
-        return cls(nets, optimisers, ema, Streams(seed), sampler)
+        return cls(nets, optimisers, ema, Streams(seed), sampler, data)
 
     @property
     def device(self) -> torch.device:
