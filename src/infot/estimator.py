@@ -177,7 +177,7 @@ class InformativeGAN(ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerM
         code: int | Sequence[float] | None = None,
         rng: int | torch.Generator = 0,
     ) -> NDArray[np.float32]:
-        """Draw data in the shape of those given to :meth:`fit`, (n, \\*shape): vectors in their units, images in [0, 1].
+        """Draw data shaped as those of :meth:`fit`, (n, \\*shape): vectors in their units, images in [0, 1].
 
         Args:
             n: How many.
