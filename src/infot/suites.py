@@ -109,8 +109,10 @@ def find_suite(name: str) -> Suite:
 
 
 def _packed(pack: int) -> Change:
+    """Judge packs of samples; a batch holds as many packs as it held samples, as in PacGAN's code."""
+
     def change(config: RunConfig) -> RunConfig:
-        size = config.training.batch_size // pack * pack
+        size = config.training.batch_size * pack
         return replace(
             config,
             critic=replace(config.critic, pack=pack),
