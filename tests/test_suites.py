@@ -66,7 +66,9 @@ def test_pacgan_is_the_gan_with_a_packed_critic() -> None:
     rows = {row.name: row.config("ring8") for row in SUITES["gaussians"].contestants}
     packed, plain = rows["pacgan4"], rows["nonsaturating"]
     assert packed.critic.pack == 4
-    assert packed.training.batch_size == 4 * plain.training.batch_size == 400  # 100 packs, as the authors have it
+    assert (
+        packed.training.batch_size == 4 * plain.training.batch_size == 400
+    )  # 100 packs, as the authors have it
     assert dataclasses.replace(packed, critic=plain.critic, training=plain.training) == plain
 
 

@@ -150,6 +150,7 @@ def study(ours: tuple[float, float], theirs: float) -> dict[str, Any]:
         for k, knob in enumerate(knobs)
     ]
     rows[3] |= {"metrics": {}, "seeds": [], "failed": [0, 1]}
+    rows[5] |= {"failed": [2]}  # a mean of the others does not hide it
     entry = {"preset": "ring8", "score": "high_quality", "runs": 20, "best": 0.9}
     stability = [
         entry | {"method": "structured", "finite_share": ours[0], "good_share": ours[1]},
@@ -172,6 +173,7 @@ def test_a_study_of_stability_has_goals_and_maps_of_its_own(tmp_path: Path) -> N
     drawn = (tmp_path / "results" / "stability-ring8-structured.svg").read_text()
     ET.fromstring(drawn)
     assert drawn.count('class="title"') == 2 and ">∞</text>" in drawn and "epsilon × 1/30" in drawn
+    assert ">65.0 1∞</text>" in drawn
 
 
 def test_the_page_has_goals_tables_and_pictures(tmp_path: Path, make_ring: Callable[..., Path]) -> None:

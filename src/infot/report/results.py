@@ -209,7 +209,7 @@ class _Page:
             title = term(entry["score"]).title
             caption = (
                 f"{entry['method']}: mean {title} over factors on {_spaced(first)} (maps), {_spaced(down)} (rows) and "
-                f"{_spaced(across)} (columns); shade: share of the best score, ∞: diverged. `{comparison.command}`."
+                f"{_spaced(across)} (columns); shade: share of the best score, ∞: seeds that diverged. `{comparison.command}`."
             )
             parts += [f"![{entry['method']}]({self._link(name)})", f"*{caption}*"]
         return parts
@@ -319,10 +319,11 @@ def _stability_map(rows: Sequence[Row], first: str, value: float, entry: Row) ->
 
 
 def _score(row: Row | None, entry: Row) -> str:
-    mean = _mean_score(row, entry)
+    """Write the mean score of the seeds that finished, and a sign for those that diverged."""
+    mean, diverged = _mean_score(row, entry), len(row["failed"]) if row is not None else 0
     if mean is None:
-        return "∞" if row is not None and row["failed"] else "–"
-    return write_value(entry["score"], mean).removesuffix(" %")
+        return "∞" if diverged else "–"
+    return write_value(entry["score"], mean).removesuffix(" %") + (f" {diverged}∞" if diverged else "")
 
 
 def _shade(row: Row | None, entry: Row) -> float:
