@@ -173,7 +173,7 @@ def test_a_study_of_stability_has_goals_and_maps_of_its_own(tmp_path: Path) -> N
     drawn = (tmp_path / "results" / "stability-ring8-structured.svg").read_text()
     ET.fromstring(drawn)
     assert drawn.count('class="title"') == 2 and ">∞</text>" in drawn and "epsilon × 1/30" in drawn
-    assert ">65.0 1∞</text>" in drawn
+    assert ">77.5 1∞</text>" in drawn
 
 
 def test_the_page_has_goals_tables_and_pictures(tmp_path: Path, make_ring: Callable[..., Path]) -> None:

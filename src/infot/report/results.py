@@ -209,7 +209,8 @@ class _Page:
             title = term(entry["score"]).title
             caption = (
                 f"{entry['method']}: mean {title} over factors on {_spaced(first)} (maps), {_spaced(down)} (rows) and "
-                f"{_spaced(across)} (columns); shade: share of the best score, ∞: seeds that diverged. `{comparison.command}`."
+                f"{_spaced(across)} (columns); shade: share of the best score; ∞: seeds that diverged. "
+                f"`{comparison.command}`."
             )
             parts += [f"![{entry['method']}]({self._link(name)})", f"*{caption}*"]
         return parts
