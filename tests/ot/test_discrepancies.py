@@ -101,3 +101,9 @@ def test_bad_settings_are_named() -> None:
         ot.energy_distance(x, cloud(3, 1), estimate=ot.Estimate.UNBIASED)
     with pytest.raises(ProblemError, match="expected 1 weights in a"):
         ot.energy_distance(x, cloud(3, 1), random_weights(2, 0))
+    for weights in ([2.0, 1.0, 0.0], [1.5, -0.5, 0.0], [math.nan, 1.0, 0.0]):
+        with pytest.raises(ProblemError, match="expected a to be non-negative with sum 1"):
+            ot.energy_distance(cloud(3, 1), x, torch.tensor(weights, dtype=torch.float64))
+    for bad in (math.nan, math.inf):
+        with pytest.raises(ProblemError, match="expected finite points"):
+            ot.mmd_squared(x, bad * cloud(3, 1), kernel=KERNELS[0])

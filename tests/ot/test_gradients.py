@@ -222,6 +222,39 @@ def test_a_linear_solve_that_misses_its_tolerance_warns() -> None:
         plan.matrix().square().sum().backward()
 
 
+HELD: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "transport_value": lambda x, y: ot.transport_value(
+        ot.solve(ot.OTProblem.from_points(x, y, regulariser=ot.Entropic(0.3)))
+    ),
+    "Envelope": lambda x, y: (
+        ot.solve(ot.OTProblem.from_points(x, y, regulariser=ot.Entropic(0.3)), gradient=ot.Envelope()).value
+    ),
+    "sinkhorn_divergence": lambda x, y: ot.sinkhorn_divergence(x, y, epsilon=0.3),
+    "at small epsilon": lambda x, y: ot.sinkhorn_divergence(x, y, epsilon=1e-3, tolerance=1e-3),
+    "unbalanced_divergence": lambda x, y: ot.unbalanced_divergence(x, y, epsilon=0.3, rho=1.0),
+    "structured_divergence": lambda x, y: ot.structured_divergence(
+        x, y, ot.Structured(ot.Entropic(0.3), ot.Blocks(code=(2, 2)), epsilon_code=0.1)
+    ),
+    "cloud_divergence": lambda x, y: ot.cloud_divergence(ot.CloudProblem(x, y, ot.Entropic(0.3))),
+    "semidual_value": lambda x, y: ot.semidual_value(
+        ot.OTProblem.from_points(x, y, regulariser=ot.Entropic(0.3)), x.square().sum(-1)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_a_gradient_that_holds_the_plan_is_not_differentiable_again(name: str) -> None:
+    """A second derivative of the ground cost alone, without the plan's, would be wrong without a word."""
+    x = torch.randn(4, 2, generator=rng(0), dtype=torch.float64, requires_grad=True)
+    y = torch.randn(5, 2, generator=rng(1), dtype=torch.float64)
+    (once,) = torch.autograd.grad(HELD[name](x, y), x)
+    (slope,) = torch.autograd.grad(HELD[name](x, y), x, create_graph=True)
+    torch.testing.assert_close(slope, once)
+    for scalar in (slope[0, 0], (slope * x).sum()):
+        with pytest.raises(ProblemError, match=r"not differentiable again; use gradient=Implicit\(\)"):
+            torch.autograd.grad(scalar, x, retain_graph=True)
+
+
 def test_what_cannot_be_differentiated_is_refused() -> None:
     cost = random_cost(4, 3, 0)
     blocks = ot.Blocks(code=(2, 2))

@@ -1,5 +1,8 @@
 """What is read off a plan: two roads to each number."""
 
+import math
+from collections.abc import Callable
+
 import pytest
 import torch
 from ot_contracts import random_cost, random_weights, rng
@@ -82,6 +85,26 @@ def test_samples_follow_the_plan() -> None:
     assert float((counts - plan.matrix()).abs().sum()) < 0.02
 
 
+def test_samples_avoid_pairs_without_mass_at_both_ends() -> None:
+    matrix = torch.tensor([[0.0, 0.5], [0.5, 0.0]], dtype=torch.float64)
+    plan = ot.solve(
+        ot.OTProblem(cost=1 - 2 * matrix, regulariser=ot.Unregularised()), tolerance=1e-9, solver=ot.Exact()
+    )
+    assert torch.equal(plan.matrix(), matrix)
+    rows, columns = plan.sample(10_000, rng(0))
+    assert torch.equal(columns, 1 - rows) and 4700 < int(rows.sum()) < 5300  # six standard errors
+
+
+def test_plans_of_more_pairs_than_torch_draws_from_are_drawn_from() -> None:
+    side = 4100
+    spread = torch.arange(side) / side
+    cost = (spread[:, None] - spread).square()
+    plan = ot.solve(ot.OTProblem(cost=cost, regulariser=ot.Entropic(1e-3)), tolerance=1e-2)
+    rows, columns = plan.sample(1000, rng(0))
+    assert float((spread[rows] - spread[columns]).abs().max()) < 6 * math.sqrt(1e-3 / 2)
+    assert abs(float(spread[rows].mean()) - 0.5) < 5 * math.sqrt(1 / 12 / 1000)
+
+
 def test_rounding_meets_the_marginals_and_moves_little() -> None:
     plan = structured_plan(tolerance=0.05)
     rounded = plan.round()
@@ -152,6 +175,54 @@ def test_potentials_in_the_conventions_of_pot() -> None:
     torch.testing.assert_close(back.f, plan.f)
     with pytest.raises(ProblemError, match="positive weights"):
         ot.conventions.from_pot(mine, torch.zeros(6), b)
+
+
+@pytest.mark.parametrize("to", [ot.conventions.to_pot, ot.conventions.to_ott])
+@pytest.mark.parametrize(
+    "regulariser",
+    [
+        ot.Entropic(0.2),
+        ot.Scaled(ot.Entropic(0.1), 2.0),
+        ot.Relative(ot.Entropic(0.4)),
+        ot.Structured(ot.Entropic(0.2), ot.Blocks((3, 2)), epsilon_code=0.05),
+    ],
+)
+@pytest.mark.parametrize("batch", [(), (3,)])
+def test_potentials_with_the_weights_inside_tell_the_plan(
+    to: Callable[[ot.Plan], ot.conventions.Potentials], regulariser: ot.Regulariser, batch: tuple[int, ...]
+) -> None:
+    cost = torch.rand(*batch, 6, 5, generator=rng(0), dtype=torch.float64)
+    cost = cost if not batch else cost * torch.tensor([1.0, 2.0, 5.0], dtype=torch.float64)[:, None, None]
+    a, b = random_weights(6, 1), random_weights(5, 2)
+    plan = ot.solve(ot.OTProblem(cost=cost, a=a, b=b, regulariser=regulariser), tolerance=1e-11)
+    told = to(plan)
+    price = torch.as_tensor(told.strength, dtype=torch.float64)[..., None, None]
+    matrix = torch.exp((told.f.unsqueeze(-1) + told.g.unsqueeze(-2) - plan.perturbed_cost()) / price)
+    torch.testing.assert_close(matrix, plan.matrix(), atol=1e-12, rtol=1e-9)
+    back = (ot.conventions.from_pot if to is ot.conventions.to_pot else ot.conventions.from_ott)(told, a, b)
+    torch.testing.assert_close(back.f, plan.f)
+    torch.testing.assert_close(back.g, plan.g)
+
+
+def test_new_latents_are_read_whatever_the_factor_of_the_smoothing() -> None:
+    cost, codes = random_cost(6, 5, 0), torch.arange(6) // 2
+    smoothing = ot.Structured(ot.Entropic(0.1), ot.Blocks((3, 2)), epsilon_code=0.02)
+    plan = ot.solve(ot.OTProblem(cost=cost, regulariser=ot.Scaled(smoothing, 2.0)), tolerance=1e-11)
+    assert plan.epsilon == pytest.approx(0.2)
+    torch.testing.assert_close(
+        ot.coupling_of_latents(plan, cost, codes), plan.conditional("latent"), atol=1e-9, rtol=0
+    )
+    lasso = ot.solve(ot.OTProblem(cost=cost, regulariser=ot.Quadratic(0.3)), tolerance=1e-9)
+    with pytest.raises(ProblemError, match="Quadratic has no epsilon"):
+        ot.coupling_of_latents(lasso, cost)
+
+
+def test_plans_that_are_not_convex_do_not_extend_to_unseen_data() -> None:
+    rewarded = ot.Structured(ot.Entropic(0.3), ot.Blocks((3, 2)), epsilon_code=-0.1)
+    for regulariser in (rewarded, ot.Scaled(rewarded, 1.0)):
+        plan = ot.solve(ot.OTProblem(cost=random_cost(6, 5, 0), regulariser=regulariser))
+        with pytest.raises(ProblemError, match="epsilon_code > 0, got -0.1; only convex plans extend"):
+            ot.code_posterior(plan, plan.problem.cost)
 
 
 def test_potentials_in_the_conventions_of_geomloss() -> None:

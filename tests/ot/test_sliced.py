@@ -1,5 +1,7 @@
 """Transport on the line against the linear programme and closed forms; its mean over projections."""
 
+import math
+
 import ot as pot
 import pytest
 import torch
@@ -66,6 +68,14 @@ def test_the_generator_decides_and_batches_share_directions() -> None:
     assert ot.sliced_wasserstein(x[0], y[0], rng=rng(1)) != ot.sliced_wasserstein(x[0], y[0], rng=rng(2))
 
 
+def test_a_batch_against_a_single_cloud_is_its_items() -> None:
+    x, y, a = points(4, 6, 3, seed=0), points(5, 3, seed=1), random_weights(6, 2)
+    together = ot.sliced_wasserstein(x, y, a, rng=rng(0))
+    items = [ot.sliced_wasserstein(cloud, y, a, rng=rng(0)) for cloud in x]
+    torch.testing.assert_close(together, torch.stack(items))
+    torch.testing.assert_close(ot.sliced_wasserstein(y, x, None, a, rng=rng(0)), together)
+
+
 def test_against_pot() -> None:
     x, y, a, b = points(8, 3, seed=0), points(6, 3, seed=1), random_weights(8, 2), random_weights(6, 3)
     directions = torch.randn(16, 3, generator=rng(5), dtype=torch.float64)
@@ -83,5 +93,9 @@ def test_bad_settings_are_named() -> None:
         ot.wasserstein_1d(x, x, power=0.5)
     with pytest.raises(ProblemError, match="expected 3 weights"):
         ot.wasserstein_1d(x, x, random_weights(2, 0))
+    with pytest.raises(ProblemError, match="expected b to be non-negative with sum 1"):
+        ot.wasserstein_1d(x, x, None, 2 * random_weights(3, 0))
+    with pytest.raises(ProblemError, match="expected finite points"):
+        ot.wasserstein_1d(x, x * math.nan)
     with pytest.raises(ProblemError, match="n_projections >= 1"):
         ot.sliced_wasserstein(x.unsqueeze(1), x.unsqueeze(1), rng=rng(0), n_projections=0)

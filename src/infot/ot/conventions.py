@@ -6,6 +6,8 @@ Here the cost is taken as given, the penalty is ``epsilon KL(pi | a x b)`` and `
 - GeomLoss (``SamplesLoss("sinkhorn", p=2, blur)``): cost ``|x - y|^2 / 2`` and ``epsilon = blur^2``; its potentials
   are half of ours.
 - OTT (``sinkhorn.Sinkhorn``): the same penalty up to a constant; potentials with the weights inside, as POT's.
+
+The potentials of a structured plan are those of an ordinary one at :meth:`Plan.perturbed_cost`, there and here.
 """
 
 from dataclasses import dataclass
@@ -31,15 +33,19 @@ class Potentials:
 
     f: Float[Tensor, "*batch n"]
     g: Float[Tensor, "*batch m"]
-    strength: float
+    strength: float | Float[Tensor, " B"]
 
 
 def to_pot(plan: Plan) -> Potentials:
-    """Return POT's dual potentials, with the weights inside: ``pi = exp((f + g - M) / reg)``."""
+    """Return POT's dual potentials, with the weights inside: ``pi = exp((f + g - M) / reg)``.
+
+    ``M`` is the cost of the plan's problem, or where the plan is structured :meth:`Plan.perturbed_cost`.
+    """
     epsilon = plan.epsilon
+    price = epsilon.unsqueeze(-1) if isinstance(epsilon, Tensor) else epsilon
     return Potentials(
-        plan.f + epsilon * plan.problem.row_weights.log(),
-        plan.g + epsilon * plan.problem.column_weights.log(),
+        plan.f + price * plan.problem.row_weights.log(),
+        plan.g + price * plan.problem.column_weights.log(),
         epsilon,
     )
 
@@ -53,7 +59,8 @@ def from_pot(potentials: Potentials, a: Tensor, b: Tensor) -> Potentials:
     if not (bool((a > 0).all()) and bool((b > 0).all())):
         raise ProblemError("expected positive weights: POT's potentials say nothing where a weight is zero")
     epsilon = potentials.strength
-    return Potentials(potentials.f - epsilon * a.log(), potentials.g - epsilon * b.log(), epsilon)
+    price = epsilon.unsqueeze(-1) if isinstance(epsilon, Tensor) else epsilon
+    return Potentials(potentials.f - price * a.log(), potentials.g - price * b.log(), epsilon)
 
 
 def to_geomloss(plan: Plan) -> Potentials:

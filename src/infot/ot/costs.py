@@ -76,6 +76,17 @@ def check_clouds(x: Tensor, y: Tensor) -> None:
         )
 
 
+def check_finite(*points: Tensor) -> None:
+    """Refuse points that are not finite, where nothing later would tell.
+
+    Raises:
+        ProblemError: if a coordinate is NaN or infinite.
+    """
+    for cloud in points:
+        if not bool(torch.isfinite(cloud.detach()).all()):
+            raise ProblemError("expected finite points, got NaN or Inf among them")
+
+
 class Cost(ABC):
     """A ground cost: the price of moving a unit of mass from a point to another."""
 

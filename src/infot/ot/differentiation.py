@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from infot.ot.conditions import condition_at, exact_potential
+from infot.ot.once import differentiable_once
 from infot.ot.plan import Plan
 from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic, unscaled
@@ -51,7 +52,8 @@ class Envelope(Gradient):
 
     It is the plan itself in the cost, for every regulariser; in the weights it is the centred potentials where the
     smoothing is entropic or structured, and what the Lagrangian gives otherwise. The plan's other arrays carry no
-    gradient. Once differentiable: a second derivative needs the plan's own (:class:`Implicit`).
+    gradient. Once differentiable: a second derivative needs the plan's own (:class:`Implicit`), and asking for it
+    raises an error.
     """
 
     def attach(self, plan: Plan) -> Plan:
@@ -81,11 +83,12 @@ def transport_value(plan: Plan) -> Float[Tensor, "*batch"]:
 
 
 class _Value(torch.autograd.Function):
-    """The optimal value as a function of cost and weights; twice differentiable where the plan is."""
+    """The optimal value as a function of cost and weights, whose plan and slopes are on the graph too."""
 
     @staticmethod
     def forward(ctx: Any, *arrays: Tensor) -> Tensor:
         """Return the value, the first of (value, cost, a, b, plan, slopes in a and b), and keep its gradient."""
+        ctx.inputs = arrays[1:4]
         ctx.save_for_backward(*arrays[4:])
         return arrays[0].clone()
 
@@ -100,10 +103,21 @@ class _Value(torch.autograd.Function):
         return None, for_cost, for_a, for_b, None, None, None
 
 
+class _HeldValue(_Value):
+    """The optimal value where the plan is held."""
+
+    @staticmethod
+    @differentiable_once
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the plan for the cost and the slopes for the weights."""
+        return _Value.backward(ctx, *grads)
+
+
 def _value(plan: Plan, batch: OTProblem) -> Float[Tensor, " B"]:
     a, b = batch.row_weights, batch.column_weights
     slopes = weight_slopes(plan) if a.requires_grad or b.requires_grad else (a, b)
-    value = _Value.apply(plan.solution.value, batch.cost, a, b, plan._matrix, *slopes)
+    function = _HeldValue if plan.graph is None else _Value
+    value = function.apply(plan.solution.value, batch.cost, a, b, plan._matrix, *slopes)
     assert isinstance(value, Tensor)
     return value
 

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from infot.errors import ProblemError
-from infot.ot.costs import squared_euclidean
-from infot.ot.weights import filled_weights
+from infot.ot.costs import check_clouds, check_finite, squared_euclidean
+from infot.ot.weights import probabilities
 
 __all__ = [
     "EnergyKernel",
@@ -112,14 +112,17 @@ def mmd_squared(
         estimate: Whether self pairs count.
 
     Raises:
-        ProblemError: if self pairs are to be left out where there are no others, or weights fit no cloud.
+        ProblemError: if self pairs are to be left out where there are no others, points are not finite or of two
+            dimensions, or weights are none of a cloud.
 
     Example:
         >>> x = torch.tensor([[0.0], [1.0]])
         >>> float(mmd_squared(x, x, kernel=GaussianKernel(1.0)))
         0.0
     """
-    a, b = filled_weights(a, "a", x.shape[-2], x), filled_weights(b, "b", y.shape[-2], y)
+    check_clouds(x, y)
+    check_finite(x, y)
+    a, b = probabilities(a, "a", x.shape[-2], x), probabilities(b, "b", y.shape[-2], y)
     crossed = _form(a, kernel.pairwise(x, y), b)
     return _own(x, a, kernel, estimate) + _own(y, b, kernel, estimate) - 2 * crossed
 
@@ -142,6 +145,9 @@ def energy_distance(
         a: Weights of ``x``, uniform if left out.
         b: Weights of ``y``, uniform if left out.
         estimate: Whether self pairs count.
+
+    Raises:
+        ProblemError: as :func:`mmd_squared` does.
 
     Example:
         >>> float(energy_distance(torch.tensor([[0.0]]), torch.tensor([[3.0]])))

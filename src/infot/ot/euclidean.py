@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from infot.ot.differentiation import centred, weight_slopes
+from infot.ot.once import differentiable_once
 from infot.ot.plan import Plan
 
 __all__ = ["cost_matrix", "euclidean_value"]
@@ -34,15 +34,13 @@ class _Euclidean(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, y: Tensor, a: Tensor, b: Tensor, plan: Plan) -> Tensor:
         """Return the value and keep what the gradient needs."""
-        ctx.plan = plan
+        ctx.plan, ctx.inputs = plan, (x, y, a, b)
         ctx.save_for_backward(x, y, a, b)
         return plan.value.clone()
 
     @staticmethod
-    @once_differentiable
-    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]  # the decorator hides the names
-        ctx: Any, *grads: Tensor
-    ) -> tuple[Tensor | None, ...]:
+    @differentiable_once
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients in points and in centred weights."""
         (grad,) = grads
         x, y, a, b = ctx.saved_tensors

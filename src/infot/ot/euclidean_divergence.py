@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from infot.errors import ProblemError
 from infot.numerics import empty_loop, from_loop, inner, namespace, to_loop
 from infot.ot.costs import check_clouds
 from infot.ot.failure import Outcome, check_wishes, tell
+from infot.ot.once import differentiable_once
 from infot.ot.solvers.approach import ACCELERATED
 from infot.ot.solvers.averages import Averaged, SelfKernel, average
 from infot.ot.solvers.base import statuses_of
@@ -135,14 +135,12 @@ class _Held(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, value: Tensor, gradients: tuple[Tensor, ...], *inputs: Tensor) -> Tensor:
         """Return the value, and keep its gradients in the inputs."""
-        ctx.held = gradients
+        ctx.held, ctx.inputs = gradients, inputs
         return value.clone()
 
     @staticmethod
-    @once_differentiable
-    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]  # the decorator hides the names
-        ctx: Any, *grads: Tensor
-    ) -> tuple[Tensor | None, ...]:
+    @differentiable_once
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """Return the held gradients, scaled."""
         (grad,) = grads
         scaled = [held * grad.reshape(grad.shape + (1,) * (held.ndim - grad.ndim)) for held in ctx.held]

@@ -9,10 +9,9 @@ from torch import Tensor
 
 from infot.errors import ProblemError
 from infot.numerics import safe_log
-from infot.ot.density import density_of, smoothing_of, spread_over_noise
+from infot.ot.density import density_of, smoothing_price, spread_over_noise
 from infot.ot.information import dependence, latent_information
 from infot.ot.problem import OTProblem
-from infot.ot.regularisers import Entropic
 from infot.ot.rounding import round_to_marginals
 from infot.ot.solution import Solution
 from infot.ot.status import Status
@@ -249,8 +248,10 @@ class Plan:
             n: How many pairs.
             rng: CPU generator that the draws come from.
         """
-        flat = self._matrix.flatten(1).clamp_min(0).cpu()
-        index = torch.multinomial(flat, n, replacement=True, generator=rng).to(self._matrix.device)
+        # by inverting the cumulated masses: torch.multinomial takes 2^24 pairs at most
+        total = self._matrix.flatten(1).clamp_min(0).cpu().double().cumsum(-1)
+        heights = torch.rand(len(total), n, dtype=torch.float64, generator=rng) * total[:, -1:]
+        index = torch.searchsorted(total, heights, right=True).to(self._matrix.device)
         width = self._matrix.shape[-1]
         return self._out(index // width), self._out(index % width)
 
@@ -289,13 +290,10 @@ class Plan:
         return self._out(cost - spread_over_noise(self.solution.perturbation, cost.shape[-2]))
 
     @property
-    def epsilon(self) -> float:
-        """The price of a nat through the noise.
+    def epsilon(self) -> float | Float[Tensor, " B"]:
+        """The price of a nat through the noise; one for each item where those of a batch have prices of their own.
 
         Raises:
             ProblemError: if the regulariser is not entropic.
         """
-        base = smoothing_of(self.problem.regulariser)
-        if not isinstance(base, Entropic):
-            raise ProblemError(f"{type(base).__name__} has no epsilon; only entropic plans have one")
-        return base.epsilon
+        return smoothing_price(self.problem.regulariser)

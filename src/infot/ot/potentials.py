@@ -7,8 +7,7 @@ from torch import Tensor
 from infot.errors import ProblemError
 from infot.numerics import weighted_logsumexp
 from infot.ot.plan import Plan
-from infot.ot.regularisers import Entropic
-from infot.ot.structure import Structured
+from infot.ot.structure import check_convex
 
 __all__ = ["code_posterior", "coupling_of_latents", "latent_posterior", "transport_map"]
 
@@ -34,8 +33,7 @@ def latent_posterior(plan: Plan, cost: Float[Tensor, "n p"]) -> Float[Tensor, "n
     problem = _single(plan).problem
     if cost.shape[0] != problem.cost.shape[0]:
         raise ProblemError(f"expected a cost with {problem.cost.shape[0]} rows, got {tuple(cost.shape)}")
-    if isinstance(problem.regulariser, Structured) and not problem.regulariser.convex:
-        raise ProblemError("expected epsilon_code > 0; only convex plans extend to unseen data")
+    check_convex(problem.regulariser, "only convex plans extend to unseen data")
     with torch.no_grad():
         a = problem.row_weights.unsqueeze(0)
         score = (plan.f.unsqueeze(-1) - cost).unsqueeze(0)
@@ -73,9 +71,7 @@ def coupling_of_latents(
         ProblemError: if the regulariser is not entropic, the cost has other columns, or codes are missing.
     """
     problem, solution = _single(plan).problem, plan.solution
-    base = problem.regulariser.base if isinstance(problem.regulariser, Structured) else problem.regulariser
-    if not isinstance(base, Entropic):
-        raise ProblemError(f"expected an entropic or structured plan, got {type(base).__name__}")
+    epsilon = plan.epsilon
     if cost.shape[-1] != problem.cost.shape[-1]:
         raise ProblemError(f"expected a cost with {problem.cost.shape[-1]} columns, got {tuple(cost.shape)}")
     score = plan.g - cost
@@ -83,7 +79,7 @@ def coupling_of_latents(
         if codes is None:
             raise ProblemError("expected the code of each new latent, since the plan is structured")
         score = score + solution.perturbation[0][codes]
-    exponents, b = score / base.epsilon, problem.column_weights
+    exponents, b = score / epsilon, problem.column_weights
     return b * torch.exp(exponents - weighted_logsumexp(exponents, b, dim=-1).unsqueeze(-1))
 
 

@@ -5,12 +5,13 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from infot.errors import ProblemError
+from infot.ot.once import differentiable_once
 from infot.ot.plan import Plan
 from infot.ot.problem import OTProblem
 from infot.ot.solvers.base import finish, row_masses, statuses_of
+from infot.ot.structure import check_convex
 
 __all__ = ["plan_of_potential", "semidual_value"]
 
@@ -24,6 +25,7 @@ class _SemiDualValue(torch.autograd.Function):
         held = problem.derived(cost=cost)
         value, g, masses = row_masses(held, f)
         a, b = problem.row_weights, problem.column_weights
+        ctx.inputs = f, cost
         ctx.save_for_backward(a * (1 - masses))
         if ctx.needs_input_grad[1]:
             score = f.unsqueeze(-1) + g.unsqueeze(-2) - cost
@@ -32,10 +34,8 @@ class _SemiDualValue(torch.autograd.Function):
         return value
 
     @staticmethod
-    @once_differentiable
-    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]  # the decorator hides the names
-        ctx: Any, *grads: Tensor
-    ) -> tuple[Tensor | None, ...]:
+    @differentiable_once
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """Return what the rows miss for the potential, and the plan for the cost."""
         (missing,) = ctx.saved_tensors
         for_cost = grads[0][:, None, None] * ctx.plan if ctx.needs_input_grad[1] else None
@@ -54,7 +54,7 @@ def semidual_value(problem: OTProblem, f: Float[Tensor, "*batch n"]) -> Float[Te
         f: Potential of the latents, in units of cost, for instance of a network.
 
     Raises:
-        ProblemError: if marginals have a price or the potential does not fit.
+        ProblemError: if marginals have a price, the regulariser is not convex, or the potential does not fit.
 
     Example:
         >>> from infot import ot
@@ -66,6 +66,9 @@ def semidual_value(problem: OTProblem, f: Float[Tensor, "*batch n"]) -> Float[Te
     """
     if problem.rho is not None:
         raise ProblemError("the semi-dual keeps both marginals, got a problem with rho")
+    check_convex(
+        problem.regulariser, "only a convex regulariser has a semi-dual that bounds the value from below"
+    )
     if f.shape[-1] != problem.cost.shape[-2] or f.ndim != problem.cost.ndim - 1:
         raise ProblemError(
             f"expected a potential of {problem.cost.shape[-2]} rows, got shape {tuple(f.shape)}"

@@ -8,7 +8,7 @@ from torch import Tensor
 from infot.errors import ProblemError
 from infot.numerics import to_loop
 
-__all__ = ["checked_weights", "filled_weights"]
+__all__ = ["checked_weights", "filled_weights", "probabilities"]
 
 _MASS_TOLERANCE = 1e-4
 _ROUNDINGS = 8
@@ -72,6 +72,25 @@ def filled_weights(weights: Tensor | None, name: str, size: int, like: Tensor) -
     if weights.shape[-1] != size:
         raise ProblemError(f"expected {size} weights in {name}, got shape {tuple(weights.shape)}")
     return weights
+
+
+def probabilities(weights: Tensor | None, name: str, size: int, like: Tensor) -> Tensor:
+    """Return weights as given, uniform if left out, after checking that they are non-negative with sum one.
+
+    Args:
+        weights: ``(..., size)``; batch axes may be any.
+        name: What the message calls them.
+        size: How many there are.
+        like: Points whose dtype and device uniform ones take.
+
+    Raises:
+        ProblemError: if they are not.
+    """
+    filled = filled_weights(weights, name, size, like)
+    if weights is not None:
+        held, masses = filled.detach(), filled.detach().sum(-1)
+        _check_masses(name, float(held.min()), float(masses.min()), float(masses.max()), True)
+    return filled
 
 
 def _check_masses(name: str, smallest: float, least: float, most: float, sum_one: bool) -> None:

@@ -5,11 +5,11 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from infot.ot.clouds.dual import weight_slopes
 from infot.ot.clouds.plan import CloudPlan
 from infot.ot.costs import SquaredEuclidean
+from infot.ot.once import differentiable_once
 
 __all__ = ["cloud_value"]
 
@@ -20,15 +20,13 @@ class _CloudValue(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, y: Tensor, a: Tensor, b: Tensor, plan: CloudPlan) -> Tensor:
         """Return the value and keep what the gradient needs."""
-        ctx.plan = plan
+        ctx.plan, ctx.inputs = plan, (x, y, a, b)
         ctx.save_for_backward(x, y)
         return plan.value
 
     @staticmethod
-    @once_differentiable
-    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]  # the decorator hides the names
-        ctx: Any, *grads: Tensor
-    ) -> tuple[Tensor | None, ...]:
+    @differentiable_once
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients in points, in one more pass over the plan, and in centred weights."""
         (grad,) = grads
         x, y = ctx.saved_tensors
