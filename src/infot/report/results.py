@@ -12,7 +12,7 @@ from PIL import Image
 from infot.atomic import write_bytes, write_text
 from infot.errors import RunFolderError
 from infot.report.arrays import sweep_names
-from infot.report.comparison import OURS, Comparison, Row, read_comparison, seed_words, seeds_of
+from infot.report.comparison import OURS, Comparison, Row, read_comparison, seed_words
 from infot.report.drawings import HeatMap, heat_maps, standing_alone
 from infot.report.glossary import term, write_value
 from infot.report.goals import REASONS, Verdict, judge
@@ -230,8 +230,8 @@ class _Page:
 
 
 def _seeds(comparison: Comparison) -> str:
-    """Say which seeds there are, where all rows share them."""
-    found = {tuple(seeds_of(row)) for row in comparison.board["rows"]}
+    """Say which seeds were run, where all rows share them."""
+    found = {tuple(sorted([*row["seeds"], *row["failed"]])) for row in comparison.board["rows"]}
     if len(found) != 1:
         return "Seeds differ from row to row."
     return f"{seed_words(found.pop()).capitalize()}."
