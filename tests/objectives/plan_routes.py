@@ -55,7 +55,7 @@ def route(name: str, plans: PlanSettings, *, noise: int = 8) -> Objective:
         "semidual": SemidualPlan(problems, ascents=3),
         "amortised": AmortisedPlan(problems),
     }[kind]
-    return LearnedCost(objective, LATENTS, epsilon=0.2, every=2) if learned else objective
+    return LearnedCost(objective, LATENTS, epsilon=0.2, every=2, rate=0.1) if learned else objective
 
 
 def nets_of(name: str, *, seed: int = 0, width: int = 16) -> nn.ModuleDict:

@@ -1,4 +1,4 @@
-"""A learned ground cost: what the critic raises, in which unit prices are, and that it helps where pixels do not."""
+"""A learned ground cost: what the critic raises, and in which unit prices are."""
 
 import pytest
 import torch

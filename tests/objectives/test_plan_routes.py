@@ -47,9 +47,12 @@ def test_the_generator_has_one_turn_a_step_and_it_is_the_last(name: str) -> None
         assert ("critic" in turns) == ("learned" in name and step % 2 == 0)
 
 
-@pytest.mark.parametrize(("name", "steps"), [("semidual", 100), ("amortised", 100)])
+@pytest.mark.parametrize(("name", "steps"), [("semidual", 100), ("amortised", 100), ("sample learned", 200)])
 def test_codes_become_modes(name: str, steps: int) -> None:
-    """Every code is a mode of its own: by chance, with four codes for four modes, 4! / 4^4 = 9 % of the time."""
+    """Every code is a mode of its own: by chance, with four codes for four modes, 4! / 4^4 = 9 % of the time.
+
+    Tried on five seeds, every route did it on all of them; a learned cost only under a slow critic.
+    """
     plans = settings(
         epsilon=ot.Geometric(0.2, 0.02),
         share=ot.Linear(0.0, 1.0, 0.3, 0.6),
