@@ -97,6 +97,25 @@ def test_the_closed_form_gives_the_published_divergences(d: int, s: float, expec
     assert float(total) == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("s", "value", "divergence"),
+    [(1.0, 2.024013, 1.181787), (0.5, 1.704377, 1.242645), (0.25, 1.444418, 1.249514)],
+)
+def test_gaussians_on_a_grid_of_the_line_have_the_values_of_the_closed_form(
+    s: float, value: float, divergence: float
+) -> None:
+    """N(0, 1) against N(1, 1 / 4): Janati, Muzellec, Peyre, Cuturi, NeurIPS 2020, at epsilon = 2 s^2."""
+    x = torch.linspace(-8, 10, 400, dtype=torch.float64)
+    a, b = (torch.softmax(-0.5 * ((x - mean) / std).square(), 0) for mean, std in ((0.0, 1.0), (1.0, 0.5)))
+    smoothing = ot.Entropic(2 * s**2)
+    problem = ot.OTProblem(cost=(x[:, None] - x).square(), a=a, b=b, regulariser=smoothing)
+    plan = ot.solve(problem, tolerance=1e-9)
+    assert float(plan.value) == pytest.approx(value, abs=2e-6)
+    x = x.unsqueeze(1)
+    found = ot.sinkhorn_divergence(x, x, a, b, epsilon=smoothing.epsilon, tolerance=1e-9)
+    assert float(found) == pytest.approx(divergence, abs=2e-6)
+
+
 @pytest.mark.parametrize("epsilon", [1e-3, 1.0, 1e3])
 def test_a_dirac_against_a_cloud(epsilon: float) -> None:
     x, y = torch.zeros(1, 3, dtype=DOUBLE), torch.randn(5, 3, generator=rng(0), dtype=DOUBLE)

@@ -311,6 +311,10 @@ def structured_divergence(
         >>> bool(structured_divergence(x, y, structured) < ot.sinkhorn_divergence(x, y, epsilon=0.2))
         True
     """
+    if not isinstance(structured, Structured):
+        raise ProblemError(
+            f"expected a Structured regulariser, in units of cost, got {type(structured).__name__}"
+        )
     terms = _Terms(cost, tolerance, max_steps, on_failure)
     generated, data, epsilon = _Measure(x, a), _Measure(y, b), structured.base.epsilon
     between = terms.value(generated, data, structured)

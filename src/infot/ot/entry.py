@@ -76,6 +76,10 @@ def solve(
     with torch.no_grad():
         batch, factor = without_factor(problem.as_batch())
         chosen = choose_solver(problem, tolerance) if solver is None else solver
+        if not isinstance(chosen, Solver):
+            raise ProblemError(
+                f"expected a solver, such as Nested(), or None to have one chosen, got {chosen!r}"
+            )
         if (problem.rho is not None) > chosen.takes_rho:
             raise ProblemError(
                 f"{type(chosen).__name__} keeps both marginals; use UnbalancedSinkhorn or UnbalancedNested with rho"
