@@ -125,12 +125,17 @@ def lost_rows(masses: Tensor) -> Tensor:
     A row of negligible weight may keep such a mass in a plan within its tolerance; what a factor makes of it is
     rounding, or overflows.
     """
-    return masses < torch.finfo(masses.dtype).tiny ** 0.5
+    return masses < _least_mass(masses)
 
 
 def keeps_rows(masses: Tensor) -> bool:
     """Say whether no row at all is lost, by its least mass alone; False where that is not a number."""
-    return float(masses.min()) >= torch.finfo(masses.dtype).tiny ** 0.5
+    return float(masses.min()) >= _least_mass(masses)
+
+
+def _least_mass(masses: Tensor) -> float:
+    """Return the mass below which a row is lost: its inverse times a factor of the same size does not overflow."""
+    return torch.finfo(masses.dtype).tiny ** 0.5
 
 
 def with_exact_rows(
