@@ -26,21 +26,21 @@ def _thresholded(epsilon: float) -> ot.Pointwise:
     )
 
 
-CASES: dict[str, tuple[Callable[[float], ot.Regulariser], ot.Solver, bool]] = {
-    "Sinkhorn": (ot.Entropic, ot.Sinkhorn(), False),
-    "textbook Sinkhorn": (ot.Entropic, ot.Sinkhorn(ot.Approach(memory=0)), False),
-    "Newton": (ot.Entropic, ot.Newton(), False),
-    "SemiDual": (ot.Entropic, ot.SemiDual(), False),
-    "SemiDual, quadratic": (ot.Quadratic, ot.SemiDual(), False),
-    "SemiDual, by bisection": (_thresholded, ot.SemiDual(), False),
-    "SemiDual, structured": (_structured, ot.SemiDual(), False),
-    "Nested": (_structured, ot.Nested(), False),
-    "NestedNewton": (_structured, ot.NestedNewton(), False),
-    "PerturbedCostLoop": (_structured, ot.PerturbedCostLoop(), False),
-    "ConditionalGradient": (_structured, ot.ConditionalGradient(), False),
-    "Exact": (lambda epsilon: ot.Unregularised(), ot.Exact(), False),
-    "UnbalancedSinkhorn": (ot.Entropic, ot.UnbalancedSinkhorn(), True),
-    "UnbalancedNested": (_structured, ot.UnbalancedNested(), True),
+CASES: dict[str, tuple[Callable[[float], ot.Regulariser], ot.Solver]] = {
+    "Sinkhorn": (ot.Entropic, ot.Sinkhorn()),
+    "textbook Sinkhorn": (ot.Entropic, ot.Sinkhorn(ot.Approach(memory=0))),
+    "Newton": (ot.Entropic, ot.Newton()),
+    "SemiDual": (ot.Entropic, ot.SemiDual()),
+    "SemiDual, quadratic": (ot.Quadratic, ot.SemiDual()),
+    "SemiDual, by bisection": (_thresholded, ot.SemiDual()),
+    "SemiDual, structured": (_structured, ot.SemiDual()),
+    "Nested": (_structured, ot.Nested()),
+    "NestedNewton": (_structured, ot.NestedNewton()),
+    "PerturbedCostLoop": (_structured, ot.PerturbedCostLoop()),
+    "ConditionalGradient": (_structured, ot.ConditionalGradient()),
+    "Exact": (lambda epsilon: ot.Unregularised(), ot.Exact()),
+    "UnbalancedSinkhorn": (ot.Entropic, ot.UnbalancedSinkhorn()),
+    "UnbalancedNested": (_structured, ot.UnbalancedNested()),
 }
 
 
@@ -54,13 +54,13 @@ def _weights(n: int, seed: int, kind: str) -> Tensor:
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("kind", ["all present", "one absent", "one with hardly any weight"])
 def test_a_unit_of_cost_changes_no_bit(case: str, kind: str) -> None:
-    regulariser, solver, priced = CASES[case]
+    regulariser, solver = CASES[case]
     x = torch.randn(12, 2, generator=rng(0), dtype=torch.float64)
     y = torch.randn(9, 2, generator=rng(1), dtype=torch.float64)
     cost, a, b = ot.squared_euclidean(x, y), _weights(12, 2, kind), _weights(9, 3, kind)
 
     def solved(unit: float) -> ot.Plan:
-        rho = RHO * unit if priced else None
+        rho = RHO * unit if solver.takes_rho else None
         problem = ot.OTProblem(cost=unit * cost, a=a, b=b, regulariser=regulariser(0.05 * unit), rho=rho)
         return ot.solve(problem, solver=solver, tolerance=1e-6, on_failure="return")
 
