@@ -71,7 +71,7 @@ class Plan:
 
     @property
     def converged(self) -> Bool[Tensor, "*batch"]:
-        """Whether the marginal error fell below the tolerance."""
+        """Whether the marginal error, and the residual if there is one, fell below the tolerance."""
         flags = [status is Status.CONVERGED for status in self.solution.statuses]
         return self._out(torch.tensor(flags, device=self.solution.f.device))
 
@@ -151,6 +151,15 @@ class Plan:
         They should be the weights, and with ``rho`` what the potentials ask for: ``a exp(-f / rho_a)``.
         """
         return self._out(self._marginal_error)
+
+    @property
+    def residual(self) -> Float[Tensor, "*batch"] | None:
+        """What the solver held against the tolerance beside the marginal error, None where that was all.
+
+        ``solution.residual.name`` says what it is; :class:`infot.ot.PerturbedCostLoop` and
+        :class:`infot.ot.ConditionalGradient` have one.
+        """
+        return None if self.solution.residual is None else self._out(self.solution.residual.value)
 
     @property
     def transport_cost(self) -> Float[Tensor, "*batch"]:
