@@ -75,6 +75,21 @@ class TestStart:
         again = solved(REWARDED, None, 1e-8, start=warm)
         assert again.n_steps == 1 and apart(again, warm) < 1e-6
 
+    @pytest.mark.parametrize("regulariser", [REWARDED, PEARSON, OWN], ids=["rewarded", "chi square", "own"])
+    def test_a_plan_with_other_marginals_is_no_reason_to_stop(self, regulariser: ot.Regulariser) -> None:
+        """The gap compares objectives, and a plan with other marginals may well have a lower one."""
+        solver = ot.ConditionalGradient()
+        a, b = random_weights(12, 8).square(), random_weights(8, 9).square()
+        cheap = ot.OTProblem(cost=COST, a=a / a.sum(), b=b / b.sum(), regulariser=regulariser)
+        other = ot.solve(cheap, solver=solver, tolerance=1e-8, max_steps=5000)
+        warm = solved(regulariser, solver, 1e-8, start=other, on_failure="raise")
+        assert float((other.marginals()[1] - B).abs().sum()) > 0.1
+        assert warm.n_steps > 1 and warm.marginal_error <= 1e-8
+        assert (
+            apart(solved(regulariser, solver, 1e-12, start=warm, max_steps=50, on_failure="return"), warm)
+            < 1e-3
+        )
+
     def test_scaled_problems_and_batches_take_plans_too(self) -> None:
         scaled = ot.Scaled(CODE, 3.0)
         cost = torch.stack([3 * COST, 3 * COST])

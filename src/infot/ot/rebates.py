@@ -108,7 +108,8 @@ class Rebated(Composite):
     """A smoothing less rebates on the marginals of (block, data), for latents on a product grid.
 
     Convex for entropic smoothing and information while the prices sum to at most epsilon; otherwise a difference of
-    convex functions, solved to a stationary point.
+    convex functions, solved to a stationary point. :class:`infot.ot.Cardinality` as a base is not convex itself: a turn
+    may be a whole solve that stalls, as it may without rebates.
 
     Args:
         base: The smoothing.
