@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 import torch
@@ -53,6 +54,84 @@ def test_information_by_sums_of_logarithms() -> None:
     assert 0 <= code <= latent
     value = plan.transport_cost + 0.1 * plan.conditional_information() + 0.02 * plan.mutual_information()
     torch.testing.assert_close(value, plan.value, atol=1e-8, rtol=0)
+
+
+ORDERED = ot.Structured(ot.Entropic(0.1), blocks=ot.Blocks(code=(2, 2, 3)), epsilon_code=(0.01, 0.04))
+GRID = ot.Rebated(ot.Entropic(0.1), (2, 2, 3), (ot.Rebate((0,), 0.03), ot.Rebate((1,), 0.04)))
+
+
+def random_problem(regulariser: ot.Regulariser, **fields: object) -> ot.OTProblem:
+    return ot.OTProblem(
+        cost=random_cost(12, 7, 0),
+        a=random_weights(12, 1),
+        b=random_weights(7, 2),
+        regulariser=regulariser,
+        **fields,
+    )
+
+
+@pytest.mark.parametrize("regulariser", [ORDERED, GRID], ids=["ordered", "grid"])
+def test_blocks_of_an_independent_plan_say_nothing(regulariser: ot.Regulariser) -> None:
+    problem = random_problem(regulariser)
+    flat = problem.derived(cost=torch.zeros_like(problem.cost))  # nothing to gain: the plan is the product
+    plan = ot.solve(flat, tolerance=1e-10)
+    for block in ((0,), (0, 1), (0, 1, 2)):
+        assert float(plan.mutual_information(block)) == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("regulariser", [ORDERED, GRID], ids=["ordered", "grid"])
+def test_blocks_that_the_data_tell_are_worth_their_logarithm(regulariser: ot.Regulariser) -> None:
+    """Four data, one for each value of the two code blocks; costs so far apart that nothing else is coupled."""
+    cost = 100 * (1 - torch.eye(4, dtype=torch.float64)).repeat_interleave(3, dim=0)
+    plan = ot.solve(ot.OTProblem(cost=cost, regulariser=regulariser), tolerance=1e-10)
+    two = math.log(2)
+    expected = {(0,): two, (0, 1): 2 * two, (0, 1, 2): 2 * two}
+    if regulariser is GRID:
+        expected |= {(1,): two, (2,): 0.0, (1, 0): 2 * two, (1, 2): two}
+    for block, information in expected.items():
+        assert float(plan.mutual_information(block)) == pytest.approx(information, abs=1e-9)
+    assert float(plan.conditional_information((0,))) == pytest.approx(two, abs=1e-9)
+
+
+@pytest.mark.parametrize("regulariser", [ORDERED, GRID], ids=["ordered", "grid"])
+@pytest.mark.parametrize("rho", [None, 1.0], ids=["kept", "priced"])
+def test_more_blocks_say_no_less_and_sums_of_logarithms_agree(
+    regulariser: ot.Regulariser, rho: float | None
+) -> None:
+    if rho is not None and regulariser is GRID:
+        pytest.skip("no solver takes rebates with priced marginals")
+    plan = ot.solve(random_problem(regulariser, rho=rho), tolerance=1e-10, max_steps=5000)
+    masses = plan.matrix().reshape(2, 2, 3, 7) / plan.matrix().sum()
+    informations = []
+    for depth in range(4):
+        joint = masses.sum(tuple(range(depth, 3))).reshape(-1, 7) if depth < 3 else masses.reshape(-1, 7)
+        found = plan.mutual_information(tuple(range(depth)))
+        expected = (joint * (joint / (joint.sum(1, keepdim=True) * joint.sum(0))).log()).sum()
+        torch.testing.assert_close(found, expected, atol=1e-8, rtol=0)
+        informations.append(float(found))
+    assert informations[0] == pytest.approx(0, abs=1e-9)
+    assert all(more > less for less, more in pairwise(informations))  # data-processing inequality
+    assert informations[3] == pytest.approx(float(plan.mutual_information("latent")), abs=1e-8)
+    if regulariser is ORDERED:
+        assert informations[2] == pytest.approx(float(plan.mutual_information("code")), abs=1e-12)
+        steps = [more - less for less, more in pairwise(informations)]
+        charged = sum(price * step for price, step in zip((0.01, 0.04, 0.1), steps, strict=True))
+        if rho is None:
+            assert float(plan.transport_cost) + charged == pytest.approx(float(plan.value), abs=1e-8)
+
+
+def test_blocks_that_a_plan_lacks_are_named() -> None:
+    ordered, grid = (ot.solve(random_problem(r), tolerance=1e-3) for r in (ORDERED, GRID))
+    plain = ot.solve(random_problem(ot.Entropic(0.1)))
+    for plan, block, message in [
+        (ordered, (1,), "the first axes"),
+        (ordered, (0, 3), "axes from 0 to 2"),
+        (grid, (0, 0), "distinct axes"),
+        (grid, "code", "axes of the grid"),
+        (plain, (0,), "no blocks"),
+    ]:
+        with pytest.raises(ProblemError, match=message):
+            plan.mutual_information(block)
 
 
 def test_conditionals_and_the_barycentric_projection() -> None:

@@ -1,5 +1,7 @@
 """Every regulariser keeps the contract, and its own promise."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -130,3 +132,22 @@ def test_factors_are_kept_in_double_precision() -> None:
         for regulariser in (ot.Scaled(ot.Entropic(2.0), 0.1), ot.Entropic(0.2))
     )
     torch.testing.assert_close(scaled.value, plain.value, atol=1e-14, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["single", "double"])
+def test_a_bisection_ends_where_no_number_is_left(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Halving the bracket of a normal number takes as many steps as its mantissa has bits, and a few for the ends."""
+    regulariser, count, mass = ot.Cardinality(2, 0.1), [], ot.Cardinality._mass
+
+    def counted(self: ot.Cardinality, score: torch.Tensor, g: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
+        count.append(g)
+        return mass(self, score, g, a)
+
+    monkeypatch.setattr(ot.Cardinality, "_mass", counted)
+    score = 1 + torch.rand(1, 6, 5, generator=torch.Generator().manual_seed(0), dtype=dtype)
+    a = torch.full((1, 6), 1 / 6, dtype=dtype)
+    g = regulariser.potential(score, a)
+    assert len(count) <= 8 + 1 - math.log2(torch.finfo(dtype).eps)
+    assert float((mass(regulariser, score, g, a) - 1).abs().max()) < 100 * torch.finfo(dtype).eps

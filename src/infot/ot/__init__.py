@@ -66,7 +66,7 @@ from infot.ot.relaxed import relaxed_frequencies
 from infot.ot.schedules import Constant, Geometric, Linear, Schedule
 from infot.ot.semidual import plan_of_potential, semidual_value
 from infot.ot.sliced import sliced_wasserstein, wasserstein_1d
-from infot.ot.solution import Solution
+from infot.ot.solution import Residual, Solution
 from infot.ot.solvers.approach import Approach
 from infot.ot.solvers.base import Solver
 from infot.ot.solvers.conditional_gradient import ConditionalGradient
@@ -77,6 +77,7 @@ from infot.ot.solvers.nested_newton import NestedNewton
 from infot.ot.solvers.newton import Newton
 from infot.ot.solvers.perturbed import PerturbedCostLoop
 from infot.ot.solvers.sinkhorn import Sinkhorn, SymmetricSinkhorn
+from infot.ot.solvers.start import Start
 from infot.ot.solvers.stochastic import Draw, SemiDiscrete, StochasticAscent, ascend_potential
 from infot.ot.solvers.unbalanced import UnbalancedSinkhorn
 from infot.ot.solvers.unbalanced_nested import UnbalancedNested
@@ -134,6 +135,7 @@ __all__ = [
     "Rebated",
     "Regulariser",
     "Relative",
+    "Residual",
     "Rho",
     "Scaled",
     "Schedule",
@@ -145,6 +147,7 @@ __all__ = [
     "Solution",
     "Solver",
     "SquaredEuclidean",
+    "Start",
     "Status",
     "StochasticAscent",
     "Streaming",

@@ -11,7 +11,7 @@ from infot.ot.regularisers import Entropic, Regulariser, Scaled
 from infot.ot.solution import Solution
 from infot.ot.structure import Structured
 
-__all__ = ["density_of", "smoothing_of", "smoothing_price", "spread_over_noise"]
+__all__ = ["density_of", "from_masses", "smoothing_of", "smoothing_price", "spread_over_noise"]
 
 
 def smoothing_of(regulariser: Regulariser) -> Regulariser:
@@ -40,7 +40,7 @@ def spread_over_noise(perturbation: Float[Tensor, "B K m"], n_rows: int) -> Floa
     return perturbation.repeat_interleave(n_rows // perturbation.shape[1], dim=1)
 
 
-def _from_masses(problem: OTProblem, masses: Float[Tensor, "B n m"]) -> Float[Tensor, "B n m"]:
+def from_masses(problem: OTProblem, masses: Float[Tensor, "B n m"]) -> Float[Tensor, "B n m"]:
     """Return the density of a plan that its masses tell; zero where a weight is."""
     weights = problem.row_weights.unsqueeze(-1) * problem.column_weights.unsqueeze(-2)
     return torch.where(weights > 0, masses / torch.where(weights > 0, weights, 1), 0)
@@ -49,7 +49,7 @@ def _from_masses(problem: OTProblem, masses: Float[Tensor, "B n m"]) -> Float[Te
 def density_of(problem: OTProblem, solution: Solution) -> Float[Tensor, "B n m"]:
     """Return the density of a solution's plan against ``a x b``; the problem has a batch axis."""
     if solution.masses is not None:
-        return _from_masses(problem, solution.masses)
+        return from_masses(problem, solution.masses)
     slack = solution.f.unsqueeze(-1) + solution.g.unsqueeze(-2) - problem.cost
     if solution.perturbation is not None:
         slack = slack + spread_over_noise(solution.perturbation, slack.shape[-2])

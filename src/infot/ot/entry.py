@@ -1,5 +1,7 @@
 """The front door: one function from a problem to a plan."""
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -22,6 +24,7 @@ from infot.ot.solvers.nested_newton import NestedNewton
 from infot.ot.solvers.newton import Newton
 from infot.ot.solvers.perturbed import PerturbedCostLoop
 from infot.ot.solvers.sinkhorn import Sinkhorn
+from infot.ot.solvers.start import Start
 from infot.ot.solvers.unbalanced import UnbalancedSinkhorn
 from infot.ot.solvers.unbalanced_nested import UnbalancedNested
 from infot.ot.status import Status
@@ -52,9 +55,12 @@ def solve(
     Args:
         problem: What to solve, single or with a batch axis.
         solver: How; left out, :func:`choose_solver` decides and ``plan.solution.solver`` tells.
-        tolerance: L1 marginal error to reach; 1e-4 suits float32.
+        tolerance: L1 marginal error to reach; 1e-4 suits float32. :class:`PerturbedCostLoop` and
+            :class:`ConditionalGradient` hold a second number against it, ``plan.residual``.
         max_steps: Limit on the solver's steps.
-        start: A plan of a similar problem, or a latent potential, to start from.
+        start: A plan of a similar problem, or a latent potential, to start from. These two take the plan itself, whose
+            columns must then be as many; a potential alone tells them a plan only for Structured with prices above
+            zero.
         on_failure: What to do where the tolerance is missed: warn, raise ConvergenceError, or just return the plan.
         gradient: :class:`Envelope` for the value, :class:`Implicit` or :class:`Unrolled` for everything; left out,
             the plan carries no gradients.
@@ -84,16 +90,17 @@ def solve(
             raise ProblemError(
                 f"{type(chosen).__name__} keeps both marginals; use UnbalancedSinkhorn or UnbalancedNested with rho"
             )
-        potential = _start(start, batch)
-        if potential is not None and factor is not None:
-            potential = potential / factor
-        solution = chosen.solve(batch, tolerance=tolerance, max_steps=max_steps, start=potential)
+        begin = None if start is None else Start.of(start, batch)
+        if begin is not None and factor is not None:
+            begin = replace(begin, f=begin.f / factor)
+        solution = chosen.solve(batch, tolerance=tolerance, max_steps=max_steps, start=begin)
         solution = with_resolution(batch, solution)
         solution = solution if factor is None else solution.times(factor)
     plan = Plan(problem, solution)
     if on_failure != "return" and plan.status is not Status.CONVERGED:
-        error, n_steps = float(plan.marginal_error.max()), int(plan.n_steps.max())
-        tell(Outcome(solution.solver, error, n_steps, plan.status), on_failure, tolerance)
+        error, n_steps, beside = float(plan.marginal_error.max()), int(plan.n_steps.max()), solution.residual
+        residual = None if beside is None else (beside.name, float(beside.value.max()))
+        tell(Outcome(solution.solver, error, n_steps, plan.status, residual), on_failure, tolerance)
     return plan if gradient is None else gradient.attach(plan)
 
 
@@ -141,18 +148,6 @@ def _suits_nested_newton(problem: OTProblem, tolerance: float) -> bool:
     few = problem.cost.shape[-2] <= _NESTED_NEWTON_ROWS
     small = SMALL_EPSILON if few else SMALL_EPSILON / 5
     return tolerance < _NEWTON_TOLERANCE and min(regulariser.epsilons_code) <= small * problem.mean_cost
-
-
-def _start(start: Plan | Tensor | None, batch: OTProblem) -> Tensor | None:
-    if start is None:
-        return None
-    potential = start.solution.f if isinstance(start, Plan) else start.detach()
-    potential = potential.reshape(-1, potential.shape[-1])
-    if potential.shape[-1] != batch.cost.shape[-2] or potential.shape[0] not in (1, batch.cost.shape[0]):
-        raise ProblemError(
-            f"expected a starting potential for {batch.cost.shape[-2]} rows, got shape {tuple(potential.shape)}"
-        )
-    return potential.to(batch.cost).expand(batch.cost.shape[0], -1)
 
 
 def balanced_assignment(

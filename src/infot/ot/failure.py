@@ -18,12 +18,14 @@ class Outcome:
         error: L1 marginal error reached.
         n_steps: Steps taken.
         status: Why it ended.
+        residual: Name and value of what was held against the tolerance beside it, if anything.
     """
 
     solver: str
     error: float
     n_steps: int
     status: Status
+    residual: tuple[str, float] | None = None
 
 
 def check_wishes(tolerance: float, max_steps: int, on_failure: str) -> None:
@@ -46,8 +48,9 @@ def tell(outcome: Outcome, on_failure: str, tolerance: float) -> None:
     """
     if on_failure == "return" or outcome.status is Status.CONVERGED:
         return
+    beside = "" if outcome.residual is None else ", {} {:.3g}".format(*outcome.residual)
     message = (
-        f"{outcome.solver}: L1 marginal error {outcome.error:.3g} after {outcome.n_steps} steps, "
+        f"{outcome.solver}: L1 marginal error {outcome.error:.3g}{beside} after {outcome.n_steps} steps, "
         f"tolerance {tolerance:.3g}: {outcome.status.value}"
     )
     if on_failure == "raise":

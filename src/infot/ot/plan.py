@@ -12,6 +12,8 @@ from infot.numerics import safe_log
 from infot.ot.density import density_of, smoothing_price, spread_over_noise
 from infot.ot.information import dependence, latent_information
 from infot.ot.problem import OTProblem
+from infot.ot.rebates import Rebated
+from infot.ot.regularisers import unscaled
 from infot.ot.rounding import round_to_marginals
 from infot.ot.solution import Solution
 from infot.ot.status import Status
@@ -70,7 +72,7 @@ class Plan:
 
     @property
     def converged(self) -> Bool[Tensor, "*batch"]:
-        """Whether the marginal error fell below the tolerance."""
+        """Whether the marginal error, and the residual if there is one, fell below the tolerance."""
         flags = [status is Status.CONVERGED for status in self.solution.statuses]
         return self._out(torch.tensor(flags, device=self.solution.f.device))
 
@@ -152,6 +154,15 @@ class Plan:
         return self._out(self._marginal_error)
 
     @property
+    def residual(self) -> Float[Tensor, "*batch"] | None:
+        """What the solver held against the tolerance beside the marginal error, None where that was all.
+
+        ``solution.residual.name`` says what it is; :class:`infot.ot.PerturbedCostLoop` and
+        :class:`infot.ot.ConditionalGradient` have one.
+        """
+        return None if self.solution.residual is None else self._out(self.solution.residual.value)
+
+    @property
     def transport_cost(self) -> Float[Tensor, "*batch"]:
         """``<C, pi>``: what moving the mass costs, without the regulariser."""
         return self._out((self._matrix * self._batch.cost).sum((-2, -1)))
@@ -172,7 +183,8 @@ class Plan:
     def _blocks(self) -> Blocks:
         if self.problem.blocks is None:
             raise ProblemError(
-                "this plan has no blocks; give OTProblem(blocks=...) or a Structured regulariser"
+                "this plan has no blocks; give OTProblem(blocks=...) or a Structured regulariser, "
+                "or name axes of the grid of a Rebated one"
             )
         return self.problem.blocks
 
@@ -198,29 +210,76 @@ class Plan:
         """Return ``r(c, x)``: the density of (code, datum) under the plan against independence."""
         return self._out(self._code_density)
 
-    def _information(self, block: str) -> Tensor:
-        batch = self._batch
-        if block not in ("code", "latent"):
-            raise ProblemError(f"expected the block 'code' or 'latent', got {block!r}")
-        if batch.marginal_prices is not None:
-            masses = self._code_masses if block == "code" else self._matrix
-            masses = masses / masses.sum((-2, -1), keepdim=True)
-            return dependence(masses, masses.sum(-1), masses.sum(-2))
-        if block == "latent":
-            return latent_information(batch, self.solution, self._matrix)
-        masses = self._code_masses
-        return dependence(masses, self._code_weights(), batch.column_weights)
+    def _grid(self, axes: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the sizes of the latent grid, once it is known that axes name a block of it."""
+        regulariser = unscaled(self.problem.regulariser)
+        product = isinstance(regulariser, Rebated)
+        sizes = regulariser.sizes if product else self._blocks().code
+        if len(set(axes)) < len(axes) or any(axis not in range(len(sizes)) for axis in axes):
+            raise ProblemError(f"expected distinct axes from 0 to {len(sizes) - 1}, got {axes}")
+        if not product and sorted(axes) != list(range(len(axes))):
+            raise ProblemError(
+                f"expected the first axes, (0, ..., k), got {axes}: in blocks {sizes} each value has its own draws "
+                "of what comes after it, so a later block means nothing alone"
+            )
+        return sizes
 
-    def mutual_information(self, block: str = "code") -> Float[Tensor, "*batch"]:
-        """Return the information in nats that the code, or the whole latent, carries about the data.
+    def _block_masses(self, block: str | tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        """Return the masses of (block, datum) and the weights of the block."""
+        if block == "latent":
+            return self._matrix, self._batch.row_weights
+        if block == "code":
+            return self._code_masses, self._code_weights()
+        if isinstance(block, str):
+            raise ProblemError(f"expected the block 'code' or 'latent' or a tuple of axes, got {block!r}")
+        sizes, matrix = self._grid(block), self._matrix
+        others = [1 + axis for axis in range(len(sizes)) if axis not in block]
+        masses = matrix.reshape(-1, *sizes, matrix.shape[-1])
+        weights = self._batch.row_weights.reshape(-1, *sizes)
+        if others:  # without axes to sum over torch sums over all
+            masses, weights = masses.sum(others), weights.sum(others)
+        return masses.reshape(len(matrix), -1, matrix.shape[-1]), weights.reshape(len(matrix), -1)
+
+    def _information(self, block: str | tuple[int, ...]) -> Tensor:
+        batch = self._batch
+        if block == "latent" and batch.marginal_prices is None:
+            return latent_information(batch, self.solution, self._matrix)
+        masses, weights = self._block_masses(block)
+        if batch.marginal_prices is None:
+            return dependence(masses, weights, batch.column_weights)
+        masses = masses / masses.sum((-2, -1), keepdim=True)
+        return dependence(masses, masses.sum(-1), masses.sum(-2))
+
+    def mutual_information(self, block: str | tuple[int, ...] = "code") -> Float[Tensor, "*batch"]:
+        r"""Return the information in nats that a block of the latent carries about the data, ``I(block; x)``.
+
+        .. math:: I(\mathrm{block}; x) = \sum_{c, x} \pi(c, x) \log \frac{\pi(c, x)}{\zeta(c)\,\nu(x)},
+
+        with :math:`\pi(c, x)` the plan summed over the rest of the latent. Of ordered blocks ``(0,)`` is the first,
+        ``(0, 1)`` the first two together, and by the chain rule :math:`I(c_2; x \mid c_1)` is the difference.
 
         With ``rho`` it is that of the plan over its own mass, against its own marginals: the information in a pair
         drawn from what is transported. What the value charges is another number, the divergence from ``a x b``.
+
+        Args:
+            block: ``"code"`` for everything but the noise, ``"latent"`` for all, or axes of the latent grid, as in
+                :class:`infot.ot.Rebate`: any of them under :class:`infot.ot.Rebated`, the first ones of ``blocks``
+                otherwise.
+
+        Raises:
+            ProblemError: if the plan has no blocks, or no such block.
         """
         return self._out(self._information(block))
 
-    def conditional_information(self, block: str = "code") -> Float[Tensor, "*batch"]:
-        """Return ``I(e; x | c)`` in nats: what the noise says about the data once the code is known."""
+    def conditional_information(self, block: str | tuple[int, ...] = "code") -> Float[Tensor, "*batch"]:
+        """Return ``I(rest; x | block)`` in nats: what the rest of the latent says about the data once a block is known.
+
+        Args:
+            block: See :meth:`mutual_information`; for the code the rest is the noise.
+
+        Raises:
+            ProblemError: if the plan has no blocks, or no such block.
+        """
         return self._out(self._information("latent") - self._information(block))
 
     def conditional(self, given: str = "data") -> Float[Tensor, "*batch n m"]:

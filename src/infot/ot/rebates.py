@@ -21,6 +21,9 @@ from infot.ot.regularisers import Regulariser
 __all__ = ["Augmented", "ChiSquare", "Composite", "Information", "Rebate", "Rebated"]
 
 
+_SOLVERS = "use PerturbedCostLoop for Rebated, ConditionalGradient for any"
+
+
 class Composite(Regulariser, ABC):
     """A base regulariser plus a smooth term that is known by its value and its tangent."""
 
@@ -40,11 +43,11 @@ class Composite(Regulariser, ABC):
 
     def conjugate(self, slack: Tensor, a: Tensor) -> Tensor:
         """Refuse: the conjugate of a sum is an inf-convolution."""
-        raise ProblemError(f"{type(self).__name__} has no conjugate in closed form; use PerturbedCostLoop")
+        raise ProblemError(f"{type(self).__name__} has no conjugate in closed form; {_SOLVERS}")
 
     def density(self, slack: Tensor, a: Tensor) -> Tensor:
         """Refuse likewise."""
-        raise ProblemError(f"{type(self).__name__} has no density in closed form; use PerturbedCostLoop")
+        raise ProblemError(f"{type(self).__name__} has no density in closed form; {_SOLVERS}")
 
 
 class Gain(ABC):
@@ -105,7 +108,8 @@ class Rebated(Composite):
     """A smoothing less rebates on the marginals of (block, data), for latents on a product grid.
 
     Convex for entropic smoothing and information while the prices sum to at most epsilon; otherwise a difference of
-    convex functions, solved to a stationary point.
+    convex functions, solved to a stationary point. :class:`infot.ot.Cardinality` as a base is not convex itself: a turn
+    may be a whole solve that stalls, as it may without rebates.
 
     Args:
         base: The smoothing.
@@ -128,6 +132,15 @@ class Rebated(Composite):
                     f"expected rebates on axes 0 to {len(self.sizes) - 1} with prices >= 0, got axes {rebate.axes} "
                     f"and price {rebate.price}"
                 )
+
+    @property
+    def strength(self) -> float:
+        """What the rebates leave of the base's, if all of them are on information; zero where that is nothing."""
+        if not all(isinstance(rebate.gain, Information) for rebate in self.rebates):
+            return 0.0
+        left = self.base.strength - sum(rebate.price for rebate in self.rebates)
+        rounding = 1e-12 * self.base.strength  # prices that sum to the base's leave nothing, but for this
+        return left if left > rounding else 0.0
 
     def _marginal(self, density: Tensor, a: Tensor, rebate: Rebate) -> tuple[Tensor, Tensor]:
         """Return block weights and density of (block, datum), with the other axes kept at size one."""

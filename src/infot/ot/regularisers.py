@@ -53,9 +53,16 @@ class Regulariser(ABC):
             step = step * 2
         for _ in range(_BISECTIONS):
             middle = (low + high) / 2
+            if bool(((middle == low) | (middle == high)).all()):  # no number is left between them
+                break
             above = self._mass(score, middle, a) > 1
             low, high = torch.where(above, low, middle), torch.where(above, middle, high)
         return (low + high) / 2
+
+    @property
+    def strength(self) -> float:
+        """A price ``mu`` of a nat such that ``Omega - mu KL(pi | a x b)`` is convex; zero where none is known."""
+        return 0.0
 
     def times(self, factor: float) -> "Regulariser":
         """Return the regulariser with every price multiplied by a positive factor."""
@@ -108,6 +115,11 @@ class Entropic(Regulariser):
     def potential(self, score: Tensor, a: Tensor) -> Tensor:
         """Return ``-epsilon log E_a exp(score / epsilon)``."""
         return -self.epsilon * weighted_logsumexp(score / self.epsilon, a.unsqueeze(-1), dim=-2)
+
+    @property
+    def strength(self) -> float:
+        """The whole price."""
+        return self.epsilon
 
     def times(self, factor: float) -> "Entropic":
         """Return the smoothing at ``factor * epsilon``."""

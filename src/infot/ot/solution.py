@@ -7,7 +7,20 @@ from torch import Tensor
 
 from infot.ot.status import Status
 
-__all__ = ["Solution"]
+__all__ = ["Residual", "Solution"]
+
+
+@dataclass(frozen=True, eq=False)
+class Residual:
+    """What a solver held against the tolerance beside the marginal error.
+
+    Args:
+        name: What it is, in words.
+        value: What was reached, ``(B,)``, without a unit.
+    """
+
+    name: str
+    value: Float[Tensor, " B"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +38,7 @@ class Solution:
         solver: What solved it, in words.
         factors: Row factor, kernel and column factor, by code, whose product is the plan; saves the exponentials.
         masses: The plan itself, where potentials do not tell it.
+        residual: What the solver held against the tolerance beside the marginal error, if anything.
     """
 
     f: Float[Tensor, "B n"]
@@ -37,6 +51,7 @@ class Solution:
     row_scale: Float[Tensor, "B n"] | None = None
     factors: tuple[Tensor, Tensor, Tensor] | None = None
     masses: Float[Tensor, "B n m"] | None = None
+    residual: Residual | None = None
 
     def times(self, factor: Float[Tensor, "B 1"]) -> "Solution":
         """Return the solution of the problem whose cost and prices are ``factor`` times as large: the same plan."""

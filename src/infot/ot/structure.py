@@ -191,7 +191,7 @@ class Structured(Regulariser):
             :class:`PerturbedCostLoop`.
 
     Raises:
-        ProblemError: if a price exceeds the base's epsilon or their number does not fit the blocks.
+        ProblemError: if the base is not Entropic, a price exceeds its epsilon or their number does not fit the blocks.
     """
 
     base: Entropic
@@ -199,7 +199,11 @@ class Structured(Regulariser):
     epsilon_code: float | tuple[float, ...]
 
     def __post_init__(self) -> None:
-        """Refuse prices that the blocks do not have or that make information dearer through the code."""
+        """Refuse other bases, prices that the blocks do not have or that make information dearer through the code."""
+        if not isinstance(self.base, Entropic):
+            raise ProblemError(
+                f"Structured takes an Entropic base, got {type(self.base).__name__}; Rebated takes any base"
+            )
         prices = self.epsilons_code
         if len(prices) != len(self.blocks.code) - 1:
             raise ProblemError(
@@ -222,6 +226,11 @@ class Structured(Regulariser):
     def convex(self) -> bool:
         """Whether the nested soft minimum applies: every price above zero."""
         return min(self.epsilons_code) > 0
+
+    @property
+    def strength(self) -> float:
+        """The smallest price of a nat, or zero where it is not above zero: the rest is convex in the plan."""
+        return max(min(self.epsilons_code), 0.0)
 
     def times(self, factor: float) -> "Structured":
         """Return the regulariser with every price multiplied by ``factor``."""

@@ -12,6 +12,7 @@ from infot.numerics import safe_log, weighted_logsumexp
 from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic
 from infot.ot.solution import Solution
+from infot.ot.solvers.start import Start
 from infot.ot.status import Status
 from infot.ot.structure import Nest, Structured
 
@@ -38,16 +39,14 @@ class Solver(ABC):
     takes_rho: ClassVar[bool] = False
 
     @abstractmethod
-    def solve(
-        self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Tensor | None
-    ) -> Solution:
+    def solve(self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Start | None) -> Solution:
         """Solve a problem that has a batch axis.
 
         Args:
             problem: The problem, with batch axes.
             tolerance: L1 marginal error to reach.
             max_steps: Limit on the steps.
-            start: Potential of the latents to start from, ``(B, n)``.
+            start: Where to start, a potential and perhaps a plan of the latents and data of a similar problem.
         """
 
 

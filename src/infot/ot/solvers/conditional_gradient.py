@@ -13,16 +13,19 @@ from jaxtyping import Float
 from torch import Tensor
 
 from infot.errors import ProblemError
-from infot.ot.density import density_of
+from infot.ot.density import density_of, from_masses
 from infot.ot.problem import OTProblem
-from infot.ot.rebates import Composite
+from infot.ot.rebates import Composite, Rebated
 from infot.ot.regularisers import Entropic, Unregularised
-from infot.ot.solution import Solution
+from infot.ot.rounding import round_to_marginals
+from infot.ot.solution import Residual, Solution
 from infot.ot.solvers.base import Solver, first_steps, statuses_of
 from infot.ot.solvers.dual import SemiDual
 from infot.ot.solvers.exact import Exact
 from infot.ot.solvers.patience import Patience
 from infot.ot.solvers.sinkhorn import Sinkhorn
+from infot.ot.solvers.start import Start
+from infot.ot.solvers.turns import DISTANCE, check_base, distance_bound, first_density, turned
 from infot.ot.status import Status
 from infot.ot.structure import Structured
 
@@ -38,9 +41,14 @@ _TRIALS = 12
 class ConditionalGradient(Solver):
     """Linearise the term, solve the rest, go there as far as the objective falls.
 
-    Ends when the marginal error and the gap are below the tolerance, the gap in units of the mean of ``|C|``: how much
-    the objective with the term linearised could still fall. For a convex term it bounds how far the objective is from
-    its optimum; for rebates, which are concave, it is what a turn gains at least, and zero at stationary points only.
+    Rebates are concave in the plan, so the whole falls all the way to the plan found: these turns are those of
+    :class:`infot.ot.PerturbedCostLoop`, and end with the plan found last.
+
+    Ends when the marginal error and a residual are below the tolerance. For rebates that leave the whole convex the
+    residual is a bound on the L1 distance from the optimal plan with the same marginals. Otherwise it is the gap, in
+    units of the mean of ``|C|``: how much the objective with the term linearised could still fall. For a convex term it
+    bounds how far the objective is from its optimum; for rebates that do not leave the whole convex it is what the last
+    turn gained at least, zero at stationary plans only, and says nothing of other plans.
 
     Args:
         inner: Solver of a turn's problem; left out, the one that suits the base regulariser.
@@ -58,53 +66,53 @@ class ConditionalGradient(Solver):
         if self.inner_steps < 1:
             raise ProblemError(f"expected inner_steps >= 1, got {self.inner_steps}")
 
-    def solve(
-        self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Tensor | None
-    ) -> Solution:
+    def solve(self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Start | None) -> Solution:
         """Solve; ``max_steps`` counts turns.
 
+        The first plan is that to start from; from a potential see :func:`infot.ot.solvers.turns.first_density`.
+
         Raises:
-            ProblemError: if the regulariser has no base and tangent.
+            ProblemError: if the regulariser has no base and tangent, or no turn can be solved for its base.
         """
         if not isinstance(problem.regulariser, Structured | Composite):
             raise ProblemError(
                 "ConditionalGradient solves Structured, Rebated and Augmented problems, got "
                 f"{type(problem.regulariser).__name__}"
             )
-        state, f = _State(problem, torch.ones_like(problem.cost)), start
+        if self.inner is None:
+            check_base(problem.regulariser.base, "ConditionalGradient")
+        state, concave = _State.first(problem, start), isinstance(problem.regulariser, Structured | Rebated)
         unit = state.mean(problem.cost.abs()).clamp_min(torch.finfo(problem.cost.dtype).tiny)
         n_steps = torch.zeros(len(unit), dtype=torch.long, device=unit.device)
         step, patience, otherwise = 0, Patience(_PATIENCE), Status.MAX_STEPS
         while True:
             step += 1
-            turn = self._turn(state, tolerance, f)
+            turn = self._turn(state, tolerance, start)
             gap = state.gap(turn)
-            error = torch.maximum(gap / unit, state.marginal_error())
+            ended = _State(problem, turn.density) if concave else state
+            residual = _residual(problem, turn, gap / unit)
+            error = torch.maximum(residual.value, ended.marginal_error())
             n_steps = first_steps(n_steps, step, error <= tolerance)
             if step == max_steps or bool(((error <= tolerance) | error.isnan()).all()):
                 break
             if patience.exhausted(error):
                 otherwise = Status.STALLED
                 break
-            f, state = turn.solution.f, state.towards(turn.density, gap)
-        masses = problem.row_weights.unsqueeze(-1) * problem.column_weights.unsqueeze(-2) * state.density
+            start, state = Start(turn.solution.f), ended if concave else state.towards(turn.density, gap)
         return Solution(
             turn.solution.f,
             turn.solution.g,
-            state.objective(state.density),
+            ended.objective(ended.density),
             torch.where(n_steps == 0, step, n_steps),
             statuses_of(error, tolerance, otherwise),
             f"ConditionalGradient({turn.solution.solver})",
             perturbation=turn.perturbation,
-            masses=masses,
+            masses=problem.row_weights.unsqueeze(-1) * problem.column_weights.unsqueeze(-2) * ended.density,
+            residual=residual,
         )
 
-    def _turn(self, state: "_State", tolerance: float, start: Tensor | None) -> "_Turn":
-        problem = state.problem
-        assert isinstance(problem.regulariser, Structured | Composite)
-        perturbation = problem.regulariser.tangent(state.density, problem.row_weights)
-        spread = perturbation.repeat_interleave(problem.cost.shape[-2] // perturbation.shape[1], dim=1)
-        linear = problem.derived(regulariser=problem.regulariser.base, cost=problem.cost - spread)
+    def _turn(self, state: "_State", tolerance: float, start: Start | None) -> "_Turn":
+        linear, perturbation = turned(state.problem, state.density)
         solver = _suiting(linear) if self.inner is None else self.inner
         solution = solver.solve(
             linear, tolerance=_INNER_SHARE * tolerance, max_steps=self.inner_steps, start=start
@@ -128,12 +136,28 @@ class _Turn:
     density: Tensor
 
 
+def _residual(problem: OTProblem, turn: _Turn, gap: Tensor) -> Residual:
+    """Return what a turn leaves to be done: a bound on the distance of its plan, where there is one, or the gap."""
+    if problem.regulariser.strength > 0:
+        return Residual(DISTANCE, distance_bound(problem, turn.density, turn.perturbation))
+    return Residual("gap over the mean of |cost|", gap)
+
+
 @dataclass(frozen=True)
 class _State:
     """The density of the current plan."""
 
     problem: OTProblem
     density: Tensor
+
+    @classmethod
+    def first(cls, problem: OTProblem, start: Start | None) -> "_State":
+        """Return where to begin; the gap compares plans with the same marginals, so those of a start are made exact."""
+        density, a, b = first_density(problem, start), problem.row_weights, problem.column_weights
+        if problem.regulariser.strength > 0:
+            return cls(problem, density)
+        masses = round_to_marginals(a.unsqueeze(-1) * b.unsqueeze(-2) * density, a, b)
+        return cls(problem, from_masses(problem, masses))
 
     def mean(self, values: Float[Tensor, "B n m"]) -> Float[Tensor, " B"]:
         """Return the mean under ``a x b``."""

@@ -12,6 +12,7 @@ from infot.ot.rebates import Composite
 from infot.ot.solution import Solution
 from infot.ot.solvers.base import Solver, finish, first_steps, row_masses, statuses_of
 from infot.ot.solvers.patience import Patience
+from infot.ot.solvers.start import Start
 from infot.ot.status import Status
 from infot.ot.structure import Structured
 
@@ -82,9 +83,7 @@ class SemiDual(Solver):
 
     memory: int = 12
 
-    def solve(
-        self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Tensor | None
-    ) -> Solution:
+    def solve(self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Start | None) -> Solution:
         """Solve a problem with a convex regulariser.
 
         Raises:
@@ -93,8 +92,11 @@ class SemiDual(Solver):
         if isinstance(problem.regulariser, Structured) and not problem.regulariser.convex:
             raise ProblemError("SemiDual needs epsilon_code > 0; use PerturbedCostLoop for epsilon_code <= 0")
         if isinstance(problem.regulariser, Composite):
-            raise ProblemError("SemiDual needs a conjugate, which a sum does not have; use PerturbedCostLoop")
-        f = problem.cost.mean(-1) if start is None else start
+            raise ProblemError(
+                "SemiDual needs a conjugate, which a sum does not have; use PerturbedCostLoop "
+                "for Rebated, ConditionalGradient for any"
+            )
+        f = problem.cost.mean(-1) if start is None else start.f
         point = _evaluate(problem, f)
         history = _History(self.memory)
         first_scale = _first_scale(problem)

@@ -13,6 +13,7 @@ from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Unregularised
 from infot.ot.solution import Solution
 from infot.ot.solvers.base import Solver
+from infot.ot.solvers.start import Start
 from infot.ot.status import Status
 
 __all__ = ["Exact"]
@@ -29,9 +30,7 @@ class Exact(Solver):
     ``f + g <= C``, with equality where mass moves. An item whose steps ran out has a plan of NaN and says so.
     """
 
-    def solve(
-        self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Tensor | None
-    ) -> Solution:
+    def solve(self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Start | None) -> Solution:
         """Solve an unregularised problem; ``max_steps`` bounds the iterations of the simplex method.
 
         Raises:

@@ -26,6 +26,7 @@ from infot.ot.solvers.flat_kernel import FlatKernel, GivenCost
 from infot.ot.solvers.kernel import Kernel, Leg, Stage
 from infot.ot.solvers.nested_kernel import NestedKernel
 from infot.ot.solvers.patience import Patience
+from infot.ot.solvers.start import Start
 from infot.ot.status import Status
 from infot.ot.structure import Nest, Structured
 
@@ -59,7 +60,7 @@ def fixed_point(
     settings: FixedPoint,
     *,
     stages: Approach | None = None,
-    start: Tensor | None,
+    start: Start | None,
 ) -> Solution:
     """Iterate to the tolerance and finish on the side of the latents.
 
@@ -68,7 +69,7 @@ def fixed_point(
         regulariser: Its regulariser.
         settings: Settings of the iteration.
         stages: The approach through larger prices; left out, there is none.
-        start: Potential to start from; then there is none either.
+        start: Where to start; then there is none either.
     """
     nest = Nest.of(regulariser, problem.row_weights, problem.blocks)
     a, b = to_loop(problem.row_weights), to_loop(problem.column_weights)
@@ -86,7 +87,7 @@ def fixed_point(
     factors = []
     if stages is not None and start is None:
         factors = stages.factors((problem.mean_cost - float(problem.cost.amin())) / nest.epsilon)
-    f = None if start is None else to_loop(start)
+    f = None if start is None else to_loop(start.f)
     final = approach(kernel_at, a, settings, factors=factors, f=f)
     perturbed = isinstance(regulariser, Structured)
     return _finish(problem, nest if perturbed else replace(nest, sizes=()), final, settings)

@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from infot.errors import ProblemError
 from infot.ot.problem import OTProblem
 from infot.ot.solution import Solution
 from infot.ot.solvers.approach import ACCELERATED, Approach
 from infot.ot.solvers.base import Solver
 from infot.ot.solvers.fixed_point import FixedPoint, fixed_point
+from infot.ot.solvers.start import Start
 from infot.ot.structure import Structured
 
 __all__ = ["Nested"]
@@ -26,9 +25,7 @@ class Nested(Solver):
 
     approach: Approach = ACCELERATED
 
-    def solve(
-        self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Tensor | None
-    ) -> Solution:
+    def solve(self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Start | None) -> Solution:
         """Solve a structured problem with prices above zero.
 
         Raises:

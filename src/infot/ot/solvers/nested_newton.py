@@ -28,6 +28,7 @@ from infot.ot.solvers.approach import ACCELERATED, Approach
 from infot.ot.solvers.base import Solver, lost_rows
 from infot.ot.solvers.climb import Climbed, End, Hill, check_takeover, climb, gathered
 from infot.ot.solvers.nested import Nested
+from infot.ot.solvers.start import Start
 from infot.ot.stationarity import nest_of
 from infot.ot.structure import Structured
 
@@ -55,9 +56,7 @@ class NestedNewton(Solver):
         """Refuse what never takes over."""
         check_takeover(self.from_error)
 
-    def solve(
-        self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Tensor | None
-    ) -> Solution:
+    def solve(self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Start | None) -> Solution:
         """Solve a structured problem with prices above zero; ``max_steps`` bounds the steps of both methods together.
 
         Raises:

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 import scipy.sparse
-from torch import Tensor
 
 from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic
@@ -22,6 +21,7 @@ from infot.ot.solvers.approach import ACCELERATED, Approach
 from infot.ot.solvers.base import Solver, entropic_of
 from infot.ot.solvers.climb import End, Hill, check_takeover, climb, gathered
 from infot.ot.solvers.sinkhorn import Sinkhorn
+from infot.ot.solvers.start import Start
 
 __all__ = ["Newton"]
 
@@ -51,9 +51,7 @@ class Newton(Solver):
         """Refuse what never takes over."""
         check_takeover(self.from_error)
 
-    def solve(
-        self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Tensor | None
-    ) -> Solution:
+    def solve(self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Start | None) -> Solution:
         """Solve an entropic problem; ``max_steps`` bounds the steps of both methods together.
 
         Raises:

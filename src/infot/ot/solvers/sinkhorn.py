@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from infot.errors import ProblemError
 from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic
@@ -12,6 +10,7 @@ from infot.ot.solvers.approach import ACCELERATED, Approach
 from infot.ot.solvers.base import Solver, entropic_of
 from infot.ot.solvers.drive import AveragingDrive
 from infot.ot.solvers.fixed_point import FixedPoint, fixed_point
+from infot.ot.solvers.start import Start
 
 __all__ = ["Sinkhorn", "SymmetricSinkhorn"]
 
@@ -26,9 +25,7 @@ class Sinkhorn(Solver):
 
     approach: Approach = ACCELERATED
 
-    def solve(
-        self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Tensor | None
-    ) -> Solution:
+    def solve(self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Start | None) -> Solution:
         """Solve an entropic problem.
 
         Raises:
@@ -52,9 +49,7 @@ class SymmetricSinkhorn(Solver):
     nothing to set.
     """
 
-    def solve(
-        self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Tensor | None
-    ) -> Solution:
+    def solve(self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Start | None) -> Solution:
         """Solve an entropic problem whose cost is symmetric and whose two weights are equal.
 
         Raises:

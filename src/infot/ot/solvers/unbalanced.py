@@ -12,6 +12,7 @@ from infot.ot.regularisers import Entropic
 from infot.ot.solution import Solution
 from infot.ot.solvers.base import Solver, statuses_of
 from infot.ot.solvers.priced import PricedStep, Turn, in_stages, stage_factors, translation
+from infot.ot.solvers.start import Start
 from infot.ot.unbalanced import gain, inverse_price, relaxation, target
 
 __all__ = ["UnbalancedSinkhorn"]
@@ -38,9 +39,7 @@ class UnbalancedSinkhorn(Solver):
     factor: float = 4.0
     from_epsilon: float = 0.02
 
-    def solve(
-        self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Tensor | None
-    ) -> Solution:
+    def solve(self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Start | None) -> Solution:
         """Solve an entropic problem with ``rho``; the tolerance is on the L1 error of the optimality of both marginals.
 
         Raises:
@@ -55,7 +54,7 @@ class UnbalancedSinkhorn(Solver):
         epsilon = regulariser.epsilon
         end = in_stages(
             lambda scale: _Sinkhorn(problem, scale * epsilon),
-            start,
+            None if start is None else start.f,
             stage_factors(problem, epsilon, self.factor, self.from_epsilon),
             memory=self.memory,
             tolerance=tolerance,

@@ -12,6 +12,7 @@ from infot.ot.solution import Solution
 from infot.ot.solvers.base import Solver, statuses_of
 from infot.ot.solvers.priced import PricedStep, Turn, in_stages, stage_factors, translation
 from infot.ot.solvers.priced_nest import PricedNest
+from infot.ot.solvers.start import Start
 from infot.ot.stationarity import Stationarity, contraction, nest_of
 from infot.ot.structure import Structured
 from infot.ot.unbalanced import gain, inverse_price, relaxation, target
@@ -41,9 +42,7 @@ class UnbalancedNested(Solver):
     factor: float = 4.0
     from_epsilon: float = 0.02
 
-    def solve(
-        self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Tensor | None
-    ) -> Solution:
+    def solve(self, problem: OTProblem, *, tolerance: float, max_steps: int, start: Start | None) -> Solution:
         """Solve a structured problem with ``rho``; the tolerance is on the L1 error of the optimality of the rows.
 
         Raises:
@@ -59,7 +58,7 @@ class UnbalancedNested(Solver):
         buffer = torch.empty_like(problem.cost, memory_format=torch.contiguous_format)
         end = in_stages(
             lambda scale: _Nested(problem.derived(regulariser=regulariser.times(scale)), buffer),
-            start,
+            None if start is None else start.f,
             stage_factors(problem, regulariser.base.epsilon, self.factor, self.from_epsilon),
             memory=self.memory,
             tolerance=tolerance,
