@@ -133,6 +133,15 @@ def test_others_are_beaten_only_where_they_were_run() -> None:
     assert Ahead("accuracy").judge(compared(ours), "digits").met is None
 
 
+def test_the_best_width_is_the_right_one_and_not_the_largest() -> None:
+    rows = [
+        row(name, variance_ratio_mean=metric(value)) for name, value in (("a", 0.9), ("b", 1.05), ("c", 2.2))
+    ]
+    assert best_mean(rows, "variance_ratio_mean") == 1.05
+    assert best_mean([row(modes=metric(7.0)), row(modes=metric(8.0))], "modes") == 8.0
+    assert best_mean(rows[:1], "variance_ratio_mean") is None
+
+
 def test_time_has_a_limit() -> None:
     assert Within(60).judge(compared(row(accuracy=ACCURACY)), "digits").met
     late = Within(20).judge(compared(row(accuracy=ACCURACY)), "digits")

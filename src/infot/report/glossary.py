@@ -10,11 +10,19 @@ __all__ = ["HEADLINES", "METRICS", "WORDS", "Term", "term", "write_error", "writ
 
 @dataclass(frozen=True)
 class Term:
-    """A metric in words."""
+    """A metric in words.
+
+    Attributes:
+        title: Its name.
+        meaning: What it says.
+        style: How its values are written.
+        right: The value than which both more and less are worse; None where one side is better without end.
+    """
 
     title: str
     meaning: str
     style: Literal["share", "count", "number", "nats"] = "number"
+    right: float | None = None
 
 
 METRICS: dict[str, Term] = {
@@ -61,7 +69,9 @@ METRICS: dict[str, Term] = {
         "Distance to data (W₂)", "Wasserstein distance between samples and held-out data; small is close."
     ),
     "variance_ratio_mean": Term(
-        "Width of the modes", "Variance of the good samples of a mode over that of the data; 1 is right."
+        "Width of the modes",
+        "Variance of the good samples of a mode over that of the data; 1 is right.",
+        right=1.0,
     ),
     "variance_ratio_min": Term(
         "Width of the narrowest mode",

@@ -114,6 +114,11 @@ def best_mean(rows: Sequence[Row], name: str) -> float | None:
     means = [metric["mean"] for metric in found]
     if len(set(means)) < 2:
         return None
+    right = term(name).right
+    if right is not None:
+        return min(
+            (mean for mean in means if mean is not None), key=lambda mean: abs(mean - right), default=None
+        )
     return min(means) if found[0]["better"] == "lower" else max(means)
 
 
