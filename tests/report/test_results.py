@@ -28,6 +28,7 @@ from infot.report.goals import (
     Within,
     judge,
 )
+from infot.report.leaderboard import best_mean
 from infot.report.sheets import codes_sheet, loop_figure, side_by_side, sweeps_film, sweeps_sheet
 
 from .conftest import write_digits
