@@ -64,6 +64,9 @@ def test_what_relative_prices_cannot_do_is_told() -> None:
     for method in (relative.value, relative.conjugate, relative.density):
         with pytest.raises(ProblemError, match="unknown without a cost"):
             method(one, one[0])
-    problem = ot.OTProblem(cost=torch.rand(2, 3, 3), regulariser=relative)
-    with pytest.raises(ProblemError, match="Scaled has no epsilon"):
-        ot.solve(problem).epsilon  # noqa: B018
+
+
+def test_each_item_of_a_batch_has_a_price_of_its_own() -> None:
+    cost = torch.rand(2, 3, 3, generator=rng(0), dtype=torch.float64)
+    plan = ot.solve(ot.OTProblem(cost=cost, regulariser=ot.Relative(ot.Entropic(0.1))))
+    torch.testing.assert_close(plan.epsilon, 0.1 * cost.mean((-2, -1)))
