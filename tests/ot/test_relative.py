@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from ot_contracts import random_cost, random_weights
+from ot_contracts import random_cost, random_weights, rng
 
 from infot import ot
 from infot.errors import ProblemError
