@@ -267,7 +267,7 @@ PRESETS: dict[str, RunConfig] = {
     "ring8": _preset(_VECTORS, "ring8", categorical=8),
     "ring8-unbalanced": _preset(_unequal(_PARTING), "ring8-unbalanced", categorical=8),
     "grid25": _preset(_MANY_MODES, "grid25", categorical=25),
-    "gaussians1200": _preset(_VECTORS, "gaussians1200", categorical=10),
+    "gaussians1200": _preset(_PARTING, "gaussians1200", categorical=10),
     "anisotropic": _PRINCIPAL_AXIS,
     "anisotropic3": _PRINCIPAL_AXES,
     "digits": _preset(_SMALL_IMAGES, "digits", categorical=10),
