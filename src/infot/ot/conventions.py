@@ -42,12 +42,17 @@ def to_pot(plan: Plan) -> Potentials:
     ``M`` is the cost of the plan's problem, or where the plan is structured :meth:`Plan.perturbed_cost`.
     """
     epsilon = plan.epsilon
-    price = epsilon.unsqueeze(-1) if isinstance(epsilon, Tensor) else epsilon
+    price = _beside_rows(epsilon)
     return Potentials(
         plan.f + price * plan.problem.row_weights.log(),
         plan.g + price * plan.problem.column_weights.log(),
         epsilon,
     )
+
+
+def _beside_rows(strength: float | Tensor) -> float | Tensor:
+    """Return a strength, one or one an item, in a shape that broadcasts against potentials."""
+    return strength.unsqueeze(-1) if isinstance(strength, Tensor) else strength
 
 
 def from_pot(potentials: Potentials, a: Tensor, b: Tensor) -> Potentials:
@@ -59,7 +64,7 @@ def from_pot(potentials: Potentials, a: Tensor, b: Tensor) -> Potentials:
     if not (bool((a > 0).all()) and bool((b > 0).all())):
         raise ProblemError("expected positive weights: POT's potentials say nothing where a weight is zero")
     epsilon = potentials.strength
-    price = epsilon.unsqueeze(-1) if isinstance(epsilon, Tensor) else epsilon
+    price = _beside_rows(epsilon)
     return Potentials(potentials.f - price * a.log(), potentials.g - price * b.log(), epsilon)
 
 

@@ -4,14 +4,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from infot.errors import ProblemError
 from infot.ot.problem import OTProblem
 from infot.ot.rebates import Composite
-from infot.ot.regularisers import Entropic, Regulariser, Scaled
+from infot.ot.regularisers import Regulariser, Scaled
 from infot.ot.solution import Solution
 from infot.ot.structure import Structured
 
-__all__ = ["density_of", "from_masses", "smoothing_of", "smoothing_price", "spread_over_noise"]
+__all__ = ["density_of", "from_masses", "smoothing_of", "spread_over_noise"]
 
 
 def smoothing_of(regulariser: Regulariser) -> Regulariser:
@@ -19,20 +18,6 @@ def smoothing_of(regulariser: Regulariser) -> Regulariser:
     if isinstance(regulariser, Scaled):
         return Scaled(smoothing_of(regulariser.base), regulariser.factor)
     return regulariser.base if isinstance(regulariser, Structured | Composite) else regulariser
-
-
-def smoothing_price(regulariser: Regulariser) -> float | Float[Tensor, " B"]:
-    """Return the epsilon of that smoothing, times the factors; one for each item of a batch where a factor is.
-
-    Raises:
-        ProblemError: if the smoothing is not entropic.
-    """
-    if isinstance(regulariser, Scaled):
-        return regulariser.factor * smoothing_price(regulariser.base)
-    smoothing = smoothing_of(regulariser)
-    if not isinstance(smoothing, Entropic):
-        raise ProblemError(f"{type(smoothing).__name__} has no epsilon; only entropic plans have one")
-    return smoothing.epsilon
 
 
 def spread_over_noise(perturbation: Float[Tensor, "B K m"], n_rows: int) -> Float[Tensor, "B n m"]:

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from infot.errors import ProblemError
 from infot.numerics import safe_log
-from infot.ot.density import density_of, smoothing_price, spread_over_noise
+from infot.ot.density import density_of, smoothing_of, spread_over_noise
 from infot.ot.information import dependence, latent_information
 from infot.ot.problem import OTProblem
 from infot.ot.rebates import Rebated
-from infot.ot.regularisers import unscaled
+from infot.ot.regularisers import price, unscaled
 from infot.ot.rounding import round_to_marginals
 from infot.ot.solution import Solution
 from infot.ot.status import Status
@@ -355,4 +355,4 @@ class Plan:
         Raises:
             ProblemError: if the regulariser is not entropic.
         """
-        return smoothing_price(self.problem.regulariser)
+        return price(smoothing_of(self.problem.regulariser), self.solution.value)

@@ -116,9 +116,7 @@ def best_mean(rows: Sequence[Row], name: str) -> float | None:
         return None
     right = term(name).right
     if right is not None:
-        return min(
-            (mean for mean in means if mean is not None), key=lambda mean: abs(mean - right), default=None
-        )
+        return min(means, key=lambda mean: abs(mean - right))
     return min(means) if found[0]["better"] == "lower" else max(means)
 
 
