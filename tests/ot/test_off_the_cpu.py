@@ -1,15 +1,12 @@
 """Loops on tensors, as they run wherever arrays are no views of numpy: the same numbers as on the CPU."""
 
-import pkgutil
 from collections.abc import Callable
-from importlib import import_module
 
 import pytest
 import torch
 from ot_contracts import random_cost, random_weights, rng
 from torch import Tensor
 
-import infot.ot
 from infot import ot
 
 BLOCKS = ot.Blocks((3, 4))
@@ -29,22 +26,6 @@ SOLVES: dict[str, tuple[ot.Regulariser, ot.Solver | None, float | None]] = {
     "UnbalancedSinkhorn": (ot.Entropic(0.1), None, 0.5),
     "UnbalancedNested": (STRUCTURED, None, 0.5),
 }
-
-
-@pytest.fixture
-def on_tensors(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Return what makes every loop of the package run on tensors from now on."""
-
-    def switch() -> None:
-        def kept(x: Tensor) -> Tensor:
-            return x.detach()
-
-        for found in pkgutil.walk_packages(infot.ot.__path__, "infot.ot."):
-            module = None if ".compiled" in found.name else import_module(found.name)
-            if hasattr(module, "to_loop"):
-                monkeypatch.setattr(module, "to_loop", kept)
-
-    return switch
 
 
 @pytest.mark.parametrize("batch", [(), (2,)])

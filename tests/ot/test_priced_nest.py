@@ -1,7 +1,7 @@
 """Row masses by products with a kernel are those that the log domain gives."""
 
-import importlib
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -93,11 +93,9 @@ def test_plans_at_small_prices_are_optimal(codes: str, rho: ot.Rho) -> None:
     assert float((problem.row_weights * residual.expm1().abs()).sum(-1).max()) < 1e-7
 
 
-def test_tensors_in_the_loops_give_what_numpy_views_give(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensors_in_the_loops_give_what_numpy_views_give(on_tensors: Callable[[], None]) -> None:
     """Loops on an accelerator run on tensors; here they do on the CPU."""
     problem, _, _ = priced("ordered", 1.0, (0.5, 0.3))
     usual = ot.solve(problem, tolerance=1e-9, on_failure="raise").matrix()
-    for name in ("levels", "nested_kernel", "priced", "priced_nest", "unbalanced_nested"):
-        module = importlib.import_module(f"infot.ot.solvers.{name}")
-        monkeypatch.setattr(module, "to_loop", lambda t: t.detach())
+    on_tensors()
     torch.testing.assert_close(ot.solve(problem, tolerance=1e-9).matrix(), usual, atol=1e-9, rtol=0)
