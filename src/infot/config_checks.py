@@ -17,7 +17,7 @@ from infot.methods import AUTOENCODERS, HOLD_PLANS, IMAGE_GENERATORS, INFORMATIV
 
 __all__ = ["PATH_DATA", "check_config", "check_config_with_data", "start_steps"]
 
-PATH_DATA = ("file", "mnist")  # data sets that read data.path
+PATH_DATA = ("file", "mnist", "mnist-unbalanced")  # data sets that read data.path
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 

