@@ -2,7 +2,9 @@
 
 import pytest
 
+from infot.config_checks import PATH_DATA
 from infot.data import catalogue, describe, load
+from infot.data.digits import OF_MNIST
 from infot.errors import ConfigError
 
 NAMES = [
@@ -16,6 +18,7 @@ NAMES = [
     "mnist5k",
     "mnist",
     "mnist5k-unbalanced",
+    "mnist-unbalanced",
     "wine",
     "breast-cancer",
     "iris",
@@ -32,6 +35,10 @@ def test_catalogue_says_everything_about_each_data_set() -> None:
     assert [info.name for info in catalogue()] == NAMES
     for info in catalogue():
         assert info.description.endswith(".") and info.size and info.source and info.licence
+
+
+def test_the_checks_and_the_door_agree_on_what_takes_a_path() -> None:
+    assert ("file", *OF_MNIST) == PATH_DATA
 
 
 @pytest.mark.parametrize(("typed", "meant"), [("rign8", "ring8"), ("mnsit", "mnist"), ("Digits", "digits")])

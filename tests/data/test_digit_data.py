@@ -67,6 +67,18 @@ def test_packaged_file_is_the_one_of_its_provenance() -> None:
     assert digest in (folder / "PROVENANCE.md").read_text(encoding="utf-8")
 
 
+def test_all_of_mnist_is_thinned_from_its_path(tmp_path: Path) -> None:
+    arrays = small_mnist(200, 100)
+    np.savez(tmp_path / "m.npz", allow_pickle=False, **arrays)
+    data = load("mnist-unbalanced", path=tmp_path / "m.npz")
+    assert data.train_labels is not None and data.test_labels is not None
+    assert data.train_labels.bincount().tolist() == [2 * (digit + 1) for digit in range(10)]
+    assert data.test_labels.bincount().tolist() == [digit + 1 for digit in range(10)]
+    known = {image.tobytes() for image in torch.from_numpy(arrays["x"]).float().div(255).numpy()}
+    assert isinstance(data.train, torch.Tensor)
+    assert all(image.numpy().tobytes() in known for image in data.train[:, 0])
+
+
 def test_mnist_by_path_keeps_its_own_split(tmp_path: Path) -> None:
     arrays = small_mnist()
     np.savez(tmp_path / "m.npz", allow_pickle=False, **arrays)

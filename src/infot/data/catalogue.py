@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from infot.config_checks import PATH_DATA
 from infot.data.base import Dataset, DatasetInfo
 from infot.data.checks import nearest
-from infot.data.digits import DIGITS, THINNED, load_digit_images, load_thinned_digits
+from infot.data.digits import DIGITS, OF_MNIST, THINNED, load_digit_images, load_thinned_digits
 from infot.data.factor_sets import FACTOR_SETS, load_factor_set
 from infot.data.files import FILE, load_file
 from infot.data.gaussians import GAUSSIANS, load_gaussians
@@ -77,7 +76,7 @@ def load(
         if path is None:
             raise ConfigError("expected a path for the data set 'file'; got none. Give --data PATH.")
         return load_file(path, seed=seed, image_size=image_size, standardise=standardise, labels=labels)
-    _refuse_options(name, path=path if name not in PATH_DATA else None, image_size=image_size, labels=labels)
+    _refuse_options(name, path=path if name not in OF_MNIST else None, image_size=image_size, labels=labels)
     if info in THINNED:
         return load_thinned_digits(info, path, seed)
     if info in MEASURED_TABLES:

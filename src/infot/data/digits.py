@@ -20,12 +20,13 @@ from infot.data.thinning import thinned
 from infot.errors import DataError
 from infot.random import Streams
 
-__all__ = ["DIGITS", "THINNED", "load_digit_images", "load_thinned_digits", "mnist_cache"]
+__all__ = ["DIGITS", "OF_MNIST", "THINNED", "load_digit_images", "load_thinned_digits", "mnist_cache"]
 
 _NAMES = tuple(str(i) for i in range(10))
 _MNIST_TERMS = "CC BY-SA 3.0 (by the notice of Keras; Y. LeCun and C. Cortes hold the copyright)"
 HELD_OUT = 0.2
 MNIST_TRAINING = 60_000  # images of MNIST meant for training; OpenML has them first
+OF_MNIST = ("mnist", "mnist-unbalanced")  # what the full MNIST is read for
 SPLIT_SEED = 0  # the splits of digits and mnist5k are part of the benchmark: no option changes them
 
 DIGITS: tuple[DatasetInfo, ...] = (
