@@ -1,6 +1,7 @@
 """Suites of `infot compare`: which methods meet on which presets, and what their papers report. Torch-free."""
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -175,6 +176,35 @@ def _learned_prior(config: RunConfig) -> RunConfig:
     return replace(config, latent=replace(config.latent, prior="learned"))
 
 
+def _knobs_of(*presets: str) -> Change:
+    """Set the three knobs (docs/knobs.md) as a preset has them, or between several: at the geometric means."""
+
+    def mean(values: Iterable[float]) -> float:
+        return math.prod(values) ** (1 / len(presets))
+
+    def change(config: RunConfig) -> RunConfig:
+        objectives = [PRESETS[name].objective for name in presets]
+        trainings = [PRESETS[name].training for name in presets]
+
+        def between(pairs: Iterable[tuple[float, float]]) -> tuple[float, float]:
+            start, end = zip(*pairs, strict=True)
+            return mean(start), mean(end)
+
+        objective = replace(
+            config.objective,
+            epsilon=between(objective.epsilon for objective in objectives),
+            epsilon_code_ratio=between(objective.epsilon_code_ratio for objective in objectives),
+        )
+        training = replace(
+            config.training,
+            learning_rate=mean(training.learning_rate for training in trainings),
+            final_learning_rate=mean(training.final_learning_rate for training in trainings),
+        )
+        return replace(config, objective=objective, training=training)
+
+    return change
+
+
 _PLAIN = tuple(Contestant(method, method) for method in METHODS if method not in CONTINUOUS)
 _PACGAN = tuple(Contestant(f"pacgan{pack}", "nonsaturating", _packed(pack)) for pack in (2, 4))
 _LONGER = (
@@ -256,6 +286,16 @@ SUITES: dict[str, Suite] = {
                 Contestant("fixed", "structured", _fixed_prior),
                 Contestant("relaxed", "structured", _relaxed_prior),
                 Contestant("learned", "structured", _learned_prior),
+            ),
+            seeds=3,
+        ),
+        Suite(
+            "defaults",
+            ("ring8", "wine", "iris", "digits", "mnist5k"),
+            (
+                Contestant("own", "structured"),
+                Contestant("as-ring8", "structured", _knobs_of("ring8")),
+                Contestant("between", "structured", _knobs_of("ring8", "mnist5k")),
             ),
             seeds=3,
         ),
