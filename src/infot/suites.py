@@ -176,35 +176,33 @@ def _learned_prior(config: RunConfig) -> RunConfig:
     return replace(config, latent=replace(config.latent, prior="learned"))
 
 
-def _knobs_of(*presets: str) -> Change:
-    """Set the three knobs (docs/knobs.md) as a preset has them, or between several: at the geometric means."""
+def _between(pairs: Iterable[tuple[float, float]]) -> tuple[float, float]:
+    """Return the geometric means of the first and of the second numbers."""
+    first, second = zip(*pairs, strict=True)
+    return math.prod(first) ** (1 / len(first)), math.prod(second) ** (1 / len(second))
 
-    def mean(values: Iterable[float]) -> float:
-        return math.prod(values) ** (1 / len(presets))
+
+def _knobs(epsilon: tuple[str, ...], ratio: tuple[str, ...], rate: tuple[str, ...]) -> Change:
+    """Set the three knobs (docs/knobs.md), each as a preset has it or between several: at the geometric mean."""
 
     def change(config: RunConfig) -> RunConfig:
-        objectives = [PRESETS[name].objective for name in presets]
-        trainings = [PRESETS[name].training for name in presets]
-
-        def between(pairs: Iterable[tuple[float, float]]) -> tuple[float, float]:
-            start, end = zip(*pairs, strict=True)
-            return mean(start), mean(end)
-
         objective = replace(
             config.objective,
-            epsilon=between(objective.epsilon for objective in objectives),
-            epsilon_code_ratio=between(objective.epsilon_code_ratio for objective in objectives),
+            epsilon=_between(PRESETS[name].objective.epsilon for name in epsilon),
+            epsilon_code_ratio=_between(PRESETS[name].objective.epsilon_code_ratio for name in ratio),
         )
-        training = replace(
-            config.training,
-            learning_rate=mean(training.learning_rate for training in trainings),
-            final_learning_rate=mean(training.final_learning_rate for training in trainings),
+        trainings = [PRESETS[name].training for name in rate]
+        start, end = _between(
+            (training.learning_rate, training.final_learning_rate) for training in trainings
         )
+        training = replace(config.training, learning_rate=start, final_learning_rate=end)
         return replace(config, objective=objective, training=training)
 
     return change
 
 
+_VECTORS, _IMAGES = ("ring8",), ("mnist5k",)
+_BOTH = (*_VECTORS, *_IMAGES)
 _PLAIN = tuple(Contestant(method, method) for method in METHODS if method not in CONTINUOUS)
 _PACGAN = tuple(Contestant(f"pacgan{pack}", "nonsaturating", _packed(pack)) for pack in (2, 4))
 _LONGER = (
@@ -294,8 +292,9 @@ SUITES: dict[str, Suite] = {
             ("ring8", "wine", "iris", "digits", "mnist5k"),
             (
                 Contestant("own", "structured"),
-                Contestant("as-ring8", "structured", _knobs_of("ring8")),
-                Contestant("between", "structured", _knobs_of("ring8", "mnist5k")),
+                Contestant("as-ring8", "structured", _knobs(_VECTORS, _VECTORS, _VECTORS)),
+                Contestant("between", "structured", _knobs(_BOTH, _BOTH, _BOTH)),
+                Contestant("shared", "structured", _knobs(epsilon=_BOTH, ratio=_VECTORS, rate=_IMAGES)),
             ),
             seeds=3,
         ),
