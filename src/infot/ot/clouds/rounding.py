@@ -20,6 +20,7 @@ class RoundedCloudPlan(CloudRows):
     """The plan ``r_i pi_ij c_j + u_i v_j``: a plan whose rows and columns are scaled, and a product; exact marginals.
 
     Args:
+        problem: The problem as posed.
         plan: The plan that was rounded.
         row_scale: ``r``, at most one.
         column_scale: ``c``, at most one.
@@ -27,6 +28,7 @@ class RoundedCloudPlan(CloudRows):
         missing_columns: ``v``: what its columns miss, over the whole that is missing.
     """
 
+    problem: CloudProblem
     plan: CloudRows
     row_scale: Float[Tensor, "*batch n"]
     column_scale: Float[Tensor, "*batch m"]
@@ -50,12 +52,8 @@ class RoundedCloudPlan(CloudRows):
         column_scale = (b / columns.clamp_min(tiny)).clamp_max(1)
         missing_rows = a - row_scale * plan.apply(column_scale.unsqueeze(-1)).squeeze(-1)
         missing = missing_rows.sum(-1, keepdim=True).clamp_min(tiny)
-        return cls(plan, row_scale, column_scale, missing_rows, (b - column_scale * columns) / missing)
-
-    @property
-    def problem(self) -> CloudProblem:
-        """The problem as posed."""
-        return self.plan.problem
+        missing_columns = (b - column_scale * columns) / missing
+        return cls(problem, plan, row_scale, column_scale, missing_rows, missing_columns)
 
     def row_blocks(self) -> Iterator[tuple[slice, Float[Tensor, "*batch r m"]]]:
         """Yield the rows of the plan a few at a time, each block in memory that the next one overwrites."""
