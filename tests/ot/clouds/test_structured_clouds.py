@@ -120,6 +120,14 @@ def test_informations_agree_and_are_what_the_value_charges(regulariser: ot.Struc
     assert float(streamed.transport_cost) + charged == pytest.approx(float(streamed.value), abs=1e-9)
 
 
+def test_plain_columns_without_weight_get_their_potential_where_the_sides_are_not_alike() -> None:
+    x, y, a, b = clouds()
+    fields = {"regulariser": ot.Entropic(0.4), "cost": Skewed(), "a": a, "b": b}
+    streamed = ot.solve_clouds(ot.CloudProblem(x, y, **fields), **TIGHT)
+    whole = ot.solve(ot.OTProblem.from_points(x, y, **fields), **TIGHT)
+    torch.testing.assert_close(streamed.g + whole.g[-1] - streamed.g[-1], whole.g, atol=1e-7, rtol=0)
+
+
 @COSTS
 def test_a_code_without_weight_has_the_plan_of_the_matrix_problem(cost: ot.Cost) -> None:
     streamed, whole = both(ONE, cost, empty_code=True)
@@ -188,7 +196,9 @@ def test_gradients_in_points_and_weights_are_those_of_the_whole_problem(
         x, y, a, b = arrays
         if streamed:
             problem = ot.CloudProblem(x, y, regulariser=regulariser, cost=cost, a=a, b=b)
-            value = ot.cloud_value(ot.solve_clouds(problem, **TIGHT))
+            plan = ot.solve_clouds(problem, **TIGHT)
+            value = ot.cloud_value(plan)
+            assert value.requires_grad and not plan.value.requires_grad
         else:
             whole = ot.OTProblem.from_points(x, y, regulariser=regulariser, cost=cost, a=a, b=b)
             value = ot.transport_value(ot.solve(whole, solver=ot.NestedNewton(), **TIGHT))
