@@ -480,3 +480,48 @@ def test_solvers_that_do_not_fit_are_refused() -> None:
         ot.StreamingNested().solve(plain, tolerance=1e-3, max_steps=5, start=None)
     with pytest.raises(ProblemError, match="coarse >= 1"):
         ot.StreamingNested(coarse=0)
+
+
+@pytest.mark.parametrize(("codes", "noise", "m"), [(1, 5, 4), (5, 1, 4), (3, 2, 1), (1, 1, 1)])
+def test_single_codes_draws_and_data(codes: int, noise: int, m: int) -> None:
+    x, y = (torch.randn(n, 2, generator=rng(n), dtype=torch.float64) for n in (codes * noise, m + 20))
+    y, a, b = y[:m], random_weights(codes * noise, 1), random_weights(m, 2)
+    structured = ot.Structured(ot.Entropic(0.4), ot.Blocks((codes, noise)), epsilon_code=0.1)
+    streamed = ot.solve_clouds(ot.CloudProblem(x, y, regulariser=structured, a=a, b=b), **TIGHT)
+    whole = ot.solve(ot.OTProblem.from_points(x, y, regulariser=structured, a=a, b=b), **TIGHT)
+    torch.testing.assert_close(stacked(streamed), whole.matrix(), atol=1e-9, rtol=0)
+    torch.testing.assert_close(streamed.value, whole.value, atol=1e-9, rtol=0)
+    torch.testing.assert_close(streamed.mutual_information(), whole.mutual_information(), atol=1e-9, rtol=0)
+
+
+def test_laws() -> None:
+    x, y, a, b = clouds()
+    of_codes, of_draws = torch.tensor([2, 0, 3, 1]), torch.randperm(NOISE, generator=rng(3))
+    order = torch.arange(N).reshape(K, NOISE)[of_codes][:, of_draws].flatten()
+    turn = torch.linalg.qr(torch.randn(D, D, generator=rng(4), dtype=torch.float64))[0]
+    images = torch.stack([x, x[order], x + 2, x @ turn, 3 * x])
+    targets = torch.stack([y, y, y + 2, y @ turn, 3 * y])
+    weights = torch.stack([a, a[order], a, a, a])
+    relative = ot.Relative(ot.Structured(ot.Entropic(0.1), ONE.blocks, epsilon_code=0.02))
+    plan = ot.solve_clouds(ot.CloudProblem(images, targets, regulariser=relative, a=weights, b=b), **TIGHT)
+    torch.testing.assert_close(plan.value[:4], plan.value[:1].expand(4), atol=1e-8, rtol=0)
+    torch.testing.assert_close(plan.value[4], 9 * plan.value[0], atol=1e-7, rtol=0)
+    information = plan.mutual_information()
+    torch.testing.assert_close(information, information[:1].expand(5), atol=1e-8, rtol=0)
+    mixed = torch.randperm(N, generator=rng(5))
+    other = ot.CloudProblem(x[mixed], y, regulariser=relative, a=a[mixed], b=b)
+    assert abs(ot.solve_clouds(other, **TIGHT).value - plan.value[0]) > 1e-3  # codes that are others
+
+
+def test_a_batch_sends_unseen_latents_by_their_codes() -> None:
+    problem, _ = batch(ONE, torch.nan)
+    plan = ot.solve_clouds(problem, **TIGHT)
+    points = torch.randn(3, 5, D, generator=rng(7), dtype=torch.float64)
+    of_each = torch.tensor([[0, 1, 2, 3, 0], [3, 3, 1, 0, 2], [1, 0, 0, 2, 3]])
+    for codes in (of_each, of_each[0]):
+        images, potentials = plan.transport_map(points, codes=codes), plan.potential(points, codes)
+        for index, item in enumerate(plan.items()):
+            own = codes[index] if codes.ndim == 2 else codes
+            torch.testing.assert_close(images[index], item.transport_map(points[index], codes=own))
+            torch.testing.assert_close(potentials[index], item.potential(points[index], own))
+    assert not torch.allclose(images, plan.transport_map(points, codes=of_each.flip(-1)))

@@ -50,6 +50,10 @@ def solve_clouds(
         >>> plan = ot.solve_clouds(ot.CloudProblem(x, x + 1, regulariser=ot.Relative(ot.Entropic(0.05))))
         >>> bool(plan.converged), plan.barycentric_projection().shape
         (True, torch.Size([300, 2]))
+        >>> structured = ot.Structured(ot.Entropic(0.05), ot.Blocks((6, 50)), epsilon_code=0.005)
+        >>> plan = ot.solve_clouds(ot.CloudProblem(x, x + 1, regulariser=ot.Relative(structured)))
+        >>> plan.solver, bool(0 < plan.mutual_information("code") < plan.information)
+        ('StreamingNested(coarse=2048)', True)
     """
     check_wishes(tolerance, max_steps, on_failure)
     potential = _start(start, problem)
