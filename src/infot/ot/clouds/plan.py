@@ -9,15 +9,14 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from infot.errors import ProblemError
-from infot.numerics import exp_flushed
 from infot.ot.clouds.codes import CloudCodes
 from infot.ot.clouds.dual import dual_value, weighted
+from infot.ot.clouds.exponents import Exponents
 from infot.ot.clouds.nested_pass import nest_of, soft_over_noise
 from infot.ot.clouds.problem import CloudProblem, column
 from infot.ot.clouds.rounding import RoundedCloudPlan
 from infot.ot.clouds.rows import CloudRows, consecutive
 from infot.ot.clouds.sums import PlanSums, blocks_of
-from infot.ot.clouds.tiles import CodedTiles, Tiles, make_tiles, soft_transform
 from infot.ot.status import Status
 
 __all__ = ["CloudPlan"]
@@ -97,66 +96,14 @@ class CloudPlan(CloudRows):
         return dual_value(self.problem, self.f, self.g) if self.codes is None else self.codes.value
 
     @cached_property
-    def _epsilon(self) -> float | Tensor:
-        return column(self.problem.epsilon)
-
-    @cached_property
-    def _over_rows(self) -> float | Tensor:
-        """Epsilon, in a shape that broadcasts against rows."""
-        epsilon = self._epsilon
-        return epsilon.unsqueeze(-1) if isinstance(epsilon, Tensor) and epsilon.ndim else epsilon
-
-    @cached_property
-    def _bias(self) -> Tensor:
-        return self.g / self._epsilon + self.problem.column_weights.detach().log()
-
-    @cached_property
-    def _absent(self) -> Tensor | None:
-        """Which columns have no weight; None if all have some."""
-        absent = self.problem.column_weights.detach() == 0
-        return absent.unsqueeze(-2) if bool(absent.any()) else None
-
-    @cached_property
-    def _tilt(self) -> Tensor | None:
-        """What structure adds to the exponents, for every code and column; None where there is none."""
-        return None if self.codes is None else self.codes.perturbation / self._over_rows
-
-    @cached_property
-    def _codes(self) -> Tensor | None:
-        """The code of every row; None where the problem has no blocks."""
-        blocks = self.problem.blocks
-        return None if blocks is None else blocks.of_rows(self.f.device)
-
-    def _tiles(self, points: Tensor, codes: Tensor | None) -> Tiles:
-        """Return the tiles of the cost, perturbed where there is structure, of points on the side of the rows.
-
-        Raises:
-            ProblemError: if there is structure, and no code for every point.
-        """
-        problem = self.problem
-        tiles = make_tiles(points, problem.y, problem.epsilon, problem.cost)
-        if self._tilt is None:
-            return tiles
-        if codes is None:
-            raise ProblemError("expected the code of each new latent, since the plan is structured")
-        batch = self._tilt.shape[:-2]
-        if codes.shape not in (points.shape[-2:-1], points.shape[:-1]):
-            raise ProblemError(
-                f"expected a code for each of {tuple(points.shape[:-1])} points, got {tuple(codes.shape)}"
-            )
-        if bool((codes < 0).any() | (codes >= self._tilt.shape[-2]).any()):
-            raise ProblemError(f"expected codes from 0 to {self._tilt.shape[-2] - 1}, got others")
-        return CodedTiles(tiles, codes.expand(*batch, codes.shape[-1]), self._tilt)
-
-    def _own_tiles(self, rows: slice = slice(None)) -> Tiles:
-        codes = None if self._codes is None else self._codes[rows]
-        return self._tiles(self.problem.x[..., rows, :], codes)
+    def _exponents(self) -> Exponents:
+        return Exponents(
+            self.problem, self.f, self.g, None if self.codes is None else self.codes.perturbation
+        )
 
     def row_blocks(self) -> Iterator[tuple[slice, Float[Tensor, "*batch r m"]]]:
         """Yield the rows of the plan a few at a time, each block in memory that the next one overwrites."""
-        tiles = self._own_tiles()
-        for rows in tiles.slices():
-            yield rows, self._masses(tiles.score(rows, self._bias), rows)
+        return self._exponents.masses()
 
     def rows(self, rows: slice) -> Float[Tensor, "*batch r m"]:
         """Return some rows of the plan as a matrix of masses.
@@ -164,9 +111,7 @@ class CloudPlan(CloudRows):
         Raises:
             ProblemError: if the slice has a step or leaves the plan.
         """
-        part = consecutive(rows, self.f.shape[-1])
-        tiles = self._own_tiles(part)
-        return self._masses(tiles.score(slice(0, tiles.n), self._bias), part)
+        return self._exponents.masses_of(consecutive(rows, self.f.shape[-1]))
 
     def perturbed_cost(self, rows: slice) -> Float[Tensor, "*batch r m"]:
         """Return some rows of ``C - lambda log r``: the cost whose ordinary plan is this one (method, section 3).
@@ -174,14 +119,7 @@ class CloudPlan(CloudRows):
         Raises:
             ProblemError: if the slice has a step or leaves the plan.
         """
-        tiles = self._own_tiles(consecutive(rows, self.f.shape[-1]))
-        score = tiles.score(slice(0, tiles.n), torch.zeros_like(self.g))
-        return -self._over_rows * score
-
-    def _masses(self, score: Tensor, rows: slice) -> Tensor:
-        score += (self.f[..., rows] / self._epsilon).unsqueeze(-1)
-        masses = exp_flushed(score).mul_(self.problem.row_weights.detach()[..., rows].unsqueeze(-1))
-        return masses.masked_fill_(self._absent, 0) if self._absent is not None else masses
+        return self._exponents.cost_of(consecutive(rows, self.f.shape[-1]))
 
     def conditional(self, given: str = "data") -> Iterator[tuple[slice, Float[Tensor, "*batch r m"]]]:
         """Yield ``pi(z | x)``, whose columns sum to one, or with ``given="latent"`` ``pi(x | z)``, whose rows do.
@@ -193,38 +131,7 @@ class CloudPlan(CloudRows):
         """
         if given not in ("data", "latent"):
             raise ProblemError(f"expected given='data' or 'latent', got {given!r}")
-        return self._given_data() if given == "data" else self._given_latent()
-
-    def _given_latent(self) -> Iterator[tuple[slice, Tensor]]:
-        tiles = self._own_tiles()
-        for rows in tiles.slices():
-            score = tiles.score(rows, self._bias)
-            kernel = exp_flushed(score.sub_(score.amax(-1, keepdim=True)))
-            if self._absent is not None:
-                kernel.masked_fill_(self._absent, 0)
-            yield rows, kernel.div_(kernel.sum(-1, keepdim=True))
-
-    def _given_data(self) -> Iterator[tuple[slice, Tensor]]:
-        totals = torch.zeros_like(self.g)
-        for _, block in self._shares():
-            totals += block.sum(-2)
-        totals = totals.clamp_min(torch.finfo(totals.dtype).tiny).unsqueeze(-2)
-        for rows, block in self._shares():
-            yield rows, block.div_(totals)
-
-    def _shares(self) -> Iterator[tuple[slice, Tensor]]:
-        """Yield ``a`` times the density, also at columns without weight."""
-        a, tiles = self.problem.row_weights.detach(), self._own_tiles()
-        for rows, density in self._densities(tiles):
-            yield rows, density.mul_(a[..., rows].unsqueeze(-1))
-
-    def _densities(self, tiles: Tiles) -> Iterator[tuple[slice, Tensor]]:
-        """Yield the density against ``a x b``, bounded where nothing else bounds it: at weights of zero."""
-        g, most = self.g / self._epsilon, torch.finfo(self.g.dtype).max
-        for rows in tiles.slices():
-            score = tiles.score(rows, g)
-            score += (self.f[..., rows] / self._epsilon).unsqueeze(-1)
-            yield rows, exp_flushed(score).clamp_max_(most**0.9)
+        return self._exponents.given_data() if given == "data" else self._exponents.given_rows()
 
     def code_density(self) -> Float[Tensor, "*batch K m"]:
         """Return ``r(c, x)``: the density of (code, datum) under the plan against independence.
@@ -232,19 +139,8 @@ class CloudPlan(CloudRows):
         Raises:
             ProblemError: if the plan has no blocks.
         """
-        blocks, density = blocks_of(self.problem), self._of_codes()
-        grouped = self.problem.row_weights.detach().unflatten(-1, (blocks.n_codes, blocks.n_noise))
-        total = grouped.sum(-1, keepdim=True)
-        noise = torch.where(total > 0, grouped / total, 1 / blocks.n_noise).flatten(-2)
-        for rows, block in self._densities(self._own_tiles()):
-            density.index_add_(
-                -2, blocks.of_rows(density.device)[rows], block * noise[..., rows].unsqueeze(-1)
-            )
-        return density
-
-    def _of_codes(self) -> Tensor:
-        """Return zeros for every code and column."""
-        return self.g.new_zeros(*self.g.shape[:-1], blocks_of(self.problem).n_codes, self.g.shape[-1])
+        blocks_of(self.problem)
+        return self._exponents.code_density()
 
     def code_posterior(
         self, points: Float[Tensor, "*batch p d"] | None = None
@@ -272,7 +168,7 @@ class CloudPlan(CloudRows):
         self, y: Float[Tensor, "*batch m k"] | None = None
     ) -> Float[Tensor, "*batch n k"]:
         """Return for each row the mean of what it is coupled with, of the columns' points or of features ``y``."""
-        return self.transport_map(self.problem.x.detach(), y, self._codes)
+        return self.transport_map(self.problem.x.detach(), y, self._exponents.codes)
 
     def transport_map(
         self,
@@ -291,13 +187,7 @@ class CloudPlan(CloudRows):
             ProblemError: if codes are missing or do not fit.
         """
         target = self.problem.y.detach() if y is None else y
-        tiles = self._tiles(points, codes)
-        images = []
-        for rows in tiles.slices():
-            score = tiles.score(rows, self._bias)
-            kernel = exp_flushed(score.sub_(score.amax(-1, keepdim=True)))
-            images.append((kernel @ target) / kernel.sum(-1, keepdim=True))
-        return torch.cat(images, -2)
+        return torch.cat([kernel @ target for _, kernel in self._exponents.couplings(points, codes)], -2)
 
     def potential(
         self, points: Float[Tensor, "*batch p d"], codes: Int[Tensor, "..."] | None = None
@@ -311,28 +201,12 @@ class CloudPlan(CloudRows):
         Raises:
             ProblemError: if codes are missing or do not fit.
         """
-        tiles = self._tiles(points, codes)
-        soft, _ = soft_transform(tiles, self._bias, torch.zeros_like(points[..., 0]))
-        return column(self.problem.dampings[0]) * self._epsilon * soft
+        soft = self._exponents.soft(points, codes)
+        return column(self.problem.dampings[0]) * column(self.problem.epsilon) * soft
 
     @cached_property
     def _sums(self) -> PlanSums:
-        rows_of, columns = torch.empty_like(self.f), torch.zeros_like(self.g)
-        divergence, log_b = torch.zeros_like(self.marginal_error), self.problem.column_weights.detach().log()
-        of_codes = None if self._codes is None else self._of_codes()
-        tiles = self._own_tiles()
-        for rows in tiles.slices():
-            score = tiles.score(rows, self._bias)
-            log_density = score - log_b.unsqueeze(-2) + (self.f[..., rows] / self._epsilon).unsqueeze(-1)
-            if self._absent is not None:
-                log_density.masked_fill_(self._absent, 0)
-            block = self._masses(score, rows)
-            divergence += (block * log_density).sum((-2, -1))
-            rows_of[..., rows] = block.sum(-1)
-            columns += block.sum(-2)
-            if of_codes is not None and self._codes is not None:
-                of_codes.index_add_(-2, self._codes[rows], block)
-        return PlanSums(self.problem, rows_of, columns, of_codes, divergence)
+        return self._exponents.sums()
 
     @property
     def information(self) -> Float[Tensor, "*batch"]:
