@@ -525,3 +525,55 @@ def test_a_batch_sends_unseen_latents_by_their_codes() -> None:
             torch.testing.assert_close(images[index], item.transport_map(points[index], codes=own))
             torch.testing.assert_close(potentials[index], item.potential(points[index], own))
     assert not torch.allclose(images, plan.transport_map(points, codes=of_each.flip(-1)))
+
+
+def thinned() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Clouds of which 4, 5, 3 and 5 of the six draws of each code have weight."""
+    x, y, _, b = clouds()
+    a = random_weights(N, 2).reshape(K, NOISE)
+    for code, absent in enumerate([[0, 3], [5], [1, 2, 4], [0]]):
+        a[code, absent] = 0
+    return x, y, a.flatten() / a.sum(), b
+
+
+@REGULARISERS
+def test_draws_without_weight_of_every_code_are_those_of_the_matrix_problem(
+    regulariser: ot.Structured,
+) -> None:
+    x, y, a, b = thinned()
+    streamed = ot.solve_clouds(ot.CloudProblem(x, y, regulariser=regulariser, a=a, b=b), **TIGHT)
+    whole = ot.solve(ot.OTProblem.from_points(x, y, regulariser=regulariser, a=a, b=b), **TIGHT)
+    shift = whole.g[-1] - streamed.g[-1]
+    torch.testing.assert_close(streamed.f - shift, whole.f, atol=1e-7, rtol=0)
+    torch.testing.assert_close(streamed.g + shift, whole.g, atol=1e-7, rtol=0)
+    torch.testing.assert_close(streamed.value, whole.value, atol=1e-9, rtol=0)
+    torch.testing.assert_close(stacked(streamed), whole.matrix(), atol=1e-9, rtol=0)
+    torch.testing.assert_close(streamed.code_density(), whole.code_density(), atol=1e-7, rtol=0)
+    assert streamed.problem.blocks == regulariser.blocks and streamed.f.shape == (N,)
+
+
+def test_padding_costs_nothing_where_it_takes_as_many_draws_of_every_code() -> None:
+    x, y, a, _ = thinned()
+    made: list[int] = []
+
+    class Counted(ot.Lp):
+        def pairwise(self, x: Tensor, y: Tensor) -> Tensor:
+            made.append(x.shape[-2] * y.shape[-2])
+            return super().pairwise(x, y)
+
+    mask = (torch.arange(N) % NOISE < 4).expand(2, N)
+    problem = ot.CloudProblem(
+        torch.stack([x, x]), y, regulariser=ONE, cost=Counted(), b=random_weights(M, 3), row_mask=mask
+    )
+    zero = torch.zeros(N, dtype=torch.float64)
+    plan = ot.solve_clouds(problem, start=zero, tolerance=1e-6, max_steps=2000)
+    afterwards = 2 * K * (NOISE - 4) * M  # once, for the potentials of those left out
+    assert sum(made) == int(plan.n_steps.sum()) * K * 4 * M + afterwards
+    made.clear()
+    again = ot.solve_clouds(problem, start=plan, tolerance=1e-5)
+    assert again.n_steps.tolist() == [1, 1] and sum(made) == 2 * K * 4 * M + afterwards
+    uneven = ot.CloudProblem(x, y, regulariser=ONE, cost=Counted(), a=a, b=random_weights(M, 3))
+    made.clear()
+    plan = ot.solve_clouds(uneven, start=zero, tolerance=1e-6, max_steps=2000)
+    # the fullest codes have five draws; those that are then left without weight are looked at once more
+    assert sum(made) == int(plan.n_steps) * K * 5 * M + (K + 3) * M

@@ -6,7 +6,7 @@ from torch import Tensor
 from infot.errors import ProblemError
 from infot.ot.clouds.nested_streaming import StreamingNested
 from infot.ot.clouds.plan import CloudPlan
-from infot.ot.clouds.present import extended, present
+from infot.ot.clouds.present import extended, present, present_start
 from infot.ot.clouds.problem import CloudProblem
 from infot.ot.clouds.streaming import CloudSolver, Streaming
 from infot.ot.clouds.unbalanced import UnbalancedStreaming
@@ -70,9 +70,7 @@ def solve_clouds(
         plans = []
         for index, item in enumerate(problem.items()):
             few = present(item)
-            begin = None if potential is None else potential[index]
-            if begin is not None and not problem.structured:
-                begin = begin[item.column_weights > 0]
+            begin = None if potential is None else present_start(item, potential[index])
             plan = chosen.solve(few, tolerance=tolerance, max_steps=max_steps, start=begin)
             plans.append(extended(plan, item))
         plan = CloudPlan.joined(problem, plans)

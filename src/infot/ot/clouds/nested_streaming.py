@@ -60,8 +60,8 @@ class StreamingNested(CloudSolver):
     ) -> CloudPlan:
         """Solve a structured problem; ``start`` is a potential of the rows, and with one there is no subsample.
 
-        Rows may have no weight: they belong to the layout. The error that is held against the tolerance is that of the
-        rows, before they are made exact, which bounds that of the plan's columns.
+        Rows may have no weight where other codes have more draws with some. The error that is held against the
+        tolerance is that of the rows, before they are made exact, which bounds that of the plan's columns.
 
         Raises:
             ProblemError: if the problem is not structured.

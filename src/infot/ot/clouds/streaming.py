@@ -43,8 +43,8 @@ class CloudSolver(ABC):
         """Solve a problem between clouds.
 
         Args:
-            problem: The problem: without a batch axis or padding, cut off from the graph, every point with weight, but
-                for rows laid out by code.
+            problem: The problem: without a batch axis or padding, cut off from the graph, every point with weight but
+                for rows that a layout by code needs.
             tolerance: L1 marginal error to reach.
             max_steps: Limit on the passes over the whole cost.
             start: Potential of the columns to start from; of structured problems that of the rows.
