@@ -577,3 +577,38 @@ def test_padding_costs_nothing_where_it_takes_as_many_draws_of_every_code() -> N
     plan = ot.solve_clouds(uneven, start=zero, tolerance=1e-6, max_steps=2000)
     # the fullest codes have five draws; those that are then left without weight are looked at once more
     assert sum(made) == int(plan.n_steps) * K * 5 * M + (K + 3) * M
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_what_leaves_the_finite_numbers_is_told_by_the_status(dtype: torch.dtype) -> None:
+    x, y, _, _ = (t.to(dtype) for t in clouds())
+    start = torch.zeros(N, dtype=dtype)
+    start[3] = torch.inf
+    plan = ot.solve_clouds(ot.CloudProblem(x, y, regulariser=ONE), start=start, on_failure="return")
+    assert plan.status is ot.Status.NON_FINITE and int(plan.n_steps) == 1 and not plan.converged
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_hard_problems_say_that_they_are_not_solved(dtype: torch.dtype) -> None:
+    x, y, a, b = (t.to(dtype) for t in clouds())
+    hard = ot.Relative(ot.Structured(ot.Entropic(1e-3), ONE.blocks, epsilon_code=1e-5))
+    problem = ot.CloudProblem(x, y, regulariser=hard, a=a, b=b)
+    plan = ot.solve_clouds(problem, tolerance=1e-3, max_steps=5, on_failure="return")
+    rows, columns = plan.marginals()
+    assert not plan.converged and plan.f.isfinite().all() and plan.g.isfinite().all()
+    assert 1e-3 < float((columns - b).abs().sum()) <= float(plan.marginal_error) * (1 + 1e-3) + 1e-3
+    torch.testing.assert_close(rows, a, atol=1e-3 if dtype == torch.float32 else 1e-9, rtol=0)
+
+
+def test_a_plan_below_the_resolution_of_its_dtype_is_not_called_converged() -> None:
+    class Dear(ot.Cost):
+        def pairwise(self, x: Tensor, y: Tensor) -> Tensor:
+            return ot.squared_euclidean(x, y) + 1e6
+
+    x, y, a, b = clouds()
+    for dtype, status in ((torch.float64, ot.Status.CONVERGED), (torch.float32, ot.Status.UNRESOLVED)):
+        problem = ot.CloudProblem(
+            x.to(dtype), y.to(dtype), regulariser=ONE, cost=Dear(), a=a.to(dtype), b=b.to(dtype)
+        )
+        plan = ot.solve_clouds(problem, tolerance=1.99, on_failure="return")
+        assert plan.marginal_error <= 1.99 and plan.status is status

@@ -1,8 +1,10 @@
 """The nested fixed point on clouds with codes: one pass over the cost an iteration."""
 
+import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,6 +16,7 @@ from infot.ot.clouds.plan import CloudPlan
 from infot.ot.clouds.problem import CloudProblem
 from infot.ot.clouds.streaming import CloudSolver, check_coarse
 from infot.ot.clouds.subsample import coarse_latent_potential
+from infot.ot.resolution import COARSEST
 from infot.ot.solvers.anderson import Anderson
 from infot.ot.solvers.approach import ACCELERATED, Approach
 from infot.ot.solvers.base import lost_rows, statuses_of
@@ -68,33 +71,69 @@ class StreamingNested(CloudSolver):
         """
         if not problem.structured:
             raise ProblemError("StreamingNested solves Structured problems; use Streaming for Entropic ones")
-        nest = nest_of(problem)
-        passes, a = NestedPass(problem, nest), to_loop(problem.row_weights.unsqueeze(0))
+        nest, a = nest_of(problem), to_loop(problem.row_weights.unsqueeze(0))
         f = coarse_latent_potential(problem, Nested(self.approach), self.coarse) if start is None else start
-        accelerate, patience = Anderson(self.approach.memory, a), Patience(_PATIENCE)
-        potential, step, otherwise = to_loop(f.unsqueeze(0)), 0, Status.MAX_STEPS
+        loop = _Loop(NestedPass(problem, nest), a, Anderson(self.approach.memory, a), tolerance, max_steps)
+        # what leaves the finite numbers is seen in the error and told by the status
+        with np.errstate(all="ignore"):
+            end = loop.run(to_loop(f.unsqueeze(0)))
+        f, g, perturbation = _exact_rows(nest, end.last)
+        reached, steps = from_loop(end.error), torch.tensor(end.n_steps, device=g.device)
+        statuses = statuses_of(reached, tolerance, end.otherwise)
+        if statuses == (Status.CONVERGED,) and not _resolved(nest, f, g):
+            statuses = (Status.UNRESOLVED,)
+        name = f"StreamingNested(coarse={self.coarse})"
+        codes = CloudCodes(perturbation, from_loop(end.value)[0])
+        return _with_lost_rows(
+            CloudPlan(problem, f, g, reached[0], steps, statuses, name, codes),
+            from_loop(end.last.row_mass)[0],
+        )
+
+
+class _End(NamedTuple):
+    """Where an iteration ended."""
+
+    last: Evaluation
+    error: Any
+    value: Any
+    n_steps: int
+    otherwise: Status
+
+
+@dataclass(frozen=True)
+class _Loop:
+    """The iteration on the latent potential.
+
+    Args:
+        passes: Evaluates the semi-dual.
+        a: Weights of the rows, ``(1, n)``, an array of inner loops.
+        accelerate: Extrapolates.
+        tolerance: L1 error of the row masses to reach.
+        max_steps: Limit on the passes.
+    """
+
+    passes: NestedPass
+    a: Any
+    accelerate: Anderson
+    tolerance: float
+    max_steps: int
+
+    def run(self, f: Any) -> _End:
+        """Iterate from a potential, ``(1, n)``, an array of inner loops."""
+        step, patience, otherwise = 0, Patience(_PATIENCE), Status.MAX_STEPS
         while True:
             step += 1
-            now = passes.evaluate(potential)
-            error = inner(abs(now.row_mass - 1), a)
-            statuses = statuses_of(from_loop(error), tolerance)
-            if statuses != (Status.MAX_STEPS,) or step == max_steps:
+            now = self.passes.evaluate(f)
+            error = inner(abs(now.row_mass - 1), self.a)
+            value = inner(self.a, now.f) + inner(self.passes.levels.b, now.g)
+            if not self.tolerance < float(error[0]) < math.inf or step == self.max_steps:
                 break
             if patience.exhausted(error):
                 otherwise = Status.STALLED
                 break
-            safe, bold = passes.steps(now, _balance_to(error, tolerance))
-            value = inner(a, now.f) + inner(passes.levels.b, now.g)
-            potential = accelerate.next(now.f, safe, error, value, bold=bold)
-        value = from_loop(inner(a, now.f) + inner(passes.levels.b, now.g))[0]
-        f, g, perturbation = _exact_rows(nest, now)
-        reached, steps = from_loop(error), torch.tensor(step, device=g.device)
-        statuses = statuses_of(reached, tolerance, otherwise)
-        name = f"StreamingNested(coarse={self.coarse})"
-        codes = CloudCodes(perturbation, value)
-        return _with_lost_rows(
-            CloudPlan(problem, f, g, reached[0], steps, statuses, name, codes), from_loop(now.row_mass)[0]
-        )
+            safe, bold = self.passes.steps(now, _balance_to(error, self.tolerance))
+            f = self.accelerate.next(now.f, safe, error, value, bold=bold)
+        return _End(now, error, value, step, otherwise)
 
 
 def _balance_to(error: Any, tolerance: float) -> Any:
@@ -102,6 +141,15 @@ def _balance_to(error: Any, tolerance: float) -> Any:
     xp = namespace(error)
     share = _CODE_SHARE * xp.maximum(error, 0 * error + tolerance)
     return xp.minimum(share, 0 * error + _CODE_SHARE)
+
+
+def _resolved(nest: Nest, f: Tensor, g: Tensor) -> bool:
+    """Say whether rounding of the potentials leaves the plan as it is (:func:`infot.ot.resolution.with_resolution`).
+
+    What structure lowers the cost by is read off them at the smallest price, that of the code.
+    """
+    size = float(f.abs().max() + g.abs().max())
+    return size * torch.finfo(f.dtype).eps <= COARSEST * nest.damping
 
 
 def _exact_rows(nest: Nest, last: Evaluation) -> tuple[Tensor, Tensor, Tensor]:
