@@ -67,6 +67,11 @@ VALUES: dict[str, Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]] = {
     "cloud_divergence": lambda x, y, a, b: ot.cloud_divergence(
         ot.CloudProblem(x=x, y=y, a=a, b=b, regulariser=ot.Entropic(0.3)), tolerance=1e-9, max_steps=2000
     ),
+    "a structured cloud": lambda x, y, a, b: ot.cloud_value(
+        ot.solve_clouds(
+            ot.CloudProblem(x=x, y=y, a=a, b=b, regulariser=STRUCTURED), tolerance=1e-9, max_steps=5000
+        )
+    ),
     "Implicit": lambda x, y, a, b: ot.solve(
         ot.OTProblem.from_points(x, y, regulariser=STRUCTURED, a=a, b=b),
         tolerance=1e-10,

@@ -17,7 +17,7 @@ from infot.ot.regularisers import price, unscaled
 from infot.ot.rounding import round_to_marginals
 from infot.ot.solution import Solution
 from infot.ot.status import Status
-from infot.ot.structure import Blocks
+from infot.ot.structure import Blocks, check_axes
 from infot.ot.unbalanced import departure, target
 
 __all__ = ["Plan"]
@@ -213,16 +213,12 @@ class Plan:
     def _grid(self, axes: tuple[int, ...]) -> tuple[int, ...]:
         """Return the sizes of the latent grid, once it is known that axes name a block of it."""
         regulariser = unscaled(self.problem.regulariser)
-        product = isinstance(regulariser, Rebated)
-        sizes = regulariser.sizes if product else self._blocks().code
-        if len(set(axes)) < len(axes) or any(axis not in range(len(sizes)) for axis in axes):
-            raise ProblemError(f"expected distinct axes from 0 to {len(sizes) - 1}, got {axes}")
-        if not product and sorted(axes) != list(range(len(axes))):
-            raise ProblemError(
-                f"expected the first axes, (0, ..., k), got {axes}: in blocks {sizes} each value has its own draws "
-                "of what comes after it, so a later block means nothing alone"
-            )
-        return sizes
+        if isinstance(regulariser, Rebated):
+            check_axes(axes, len(regulariser.sizes))
+            return regulariser.sizes
+        blocks = self._blocks()
+        blocks.check_first(axes)
+        return blocks.code
 
     def _block_masses(self, block: str | tuple[int, ...]) -> tuple[Tensor, Tensor]:
         """Return the masses of (block, datum) and the weights of the block."""

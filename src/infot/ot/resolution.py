@@ -13,7 +13,7 @@ from infot.ot.regularisers import Entropic
 from infot.ot.solution import Solution
 from infot.ot.status import Status
 
-__all__ = ["finest_price", "with_resolution"]
+__all__ = ["COARSEST", "finest_price", "with_resolution"]
 
 COARSEST = 0.5
 """Nats by which rounding may move the exponent of an entropic plan's density."""

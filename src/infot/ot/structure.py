@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from infot.errors import ProblemError
 from infot.numerics import safe_log, weighted_logsumexp
 from infot.ot.regularisers import Entropic, Regulariser, unscaled
 
-__all__ = ["Blocks", "Nest", "Structured", "check_convex"]
+__all__ = ["Blocks", "Nest", "Structured", "check_axes", "check_convex"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,38 @@ class Blocks:
     def n_noise(self) -> int:
         """Number of noise draws for each code value."""
         return self.code[-1]
+
+    def of_rows(self, device: torch.device | None = None) -> Int[Tensor, " n"]:
+        """Return the code of every row.
+
+        Example:
+            >>> Blocks(code=(2, 3)).of_rows().tolist()
+            [0, 0, 0, 1, 1, 1]
+        """
+        return torch.arange(self.n_rows, device=device) // self.n_noise
+
+    def check_first(self, axes: tuple[int, ...]) -> None:
+        """Make sure that axes are the first ones of the layout, in any order.
+
+        Raises:
+            ProblemError: if they are not, or are no axes.
+        """
+        check_axes(axes, len(self.code))
+        if sorted(axes) != list(range(len(axes))):
+            raise ProblemError(
+                f"expected the first axes, (0, ..., k), got {axes}: in blocks {self.code} each value has its own "
+                "draws of what comes after it, so a later block means nothing alone"
+            )
+
+
+def check_axes(axes: tuple[int, ...], count: int) -> None:
+    """Make sure that axes name a block of a latent grid.
+
+    Raises:
+        ProblemError: if they do not.
+    """
+    if len(set(axes)) < len(axes) or any(axis not in range(count) for axis in axes):
+        raise ProblemError(f"expected distinct axes from 0 to {count - 1}, got {axes}")
 
 
 def check_convex(regulariser: Regulariser, why: str) -> None:

@@ -12,6 +12,7 @@ from infot.ot.clouds.problem import CloudProblem
 from infot.ot.clouds.streaming import CloudSolver
 from infot.ot.clouds.symmetric import SymmetricStreaming
 from infot.ot.clouds.value import cloud_value
+from infot.ot.density import smoothing_of
 
 __all__ = ["CloudTerms", "cloud_divergence", "cloud_terms"]
 
@@ -105,8 +106,9 @@ def cloud_divergence(
     """Return ``W(x, y) - W(x, x) / 2 - W(y, y) / 2``, one epsilon for the three terms, in memory linear in the points.
 
     :func:`infot.ot.sinkhorn_divergence` for clouds whose costs are too large to hold, and with ``rho``
-    :func:`infot.ot.unbalanced_divergence`, whose term of the masses is added. Never clamped. Differentiable once, in
-    points and (centred) weights, by the envelope theorem.
+    :func:`infot.ot.unbalanced_divergence`, whose term of the masses is added. With a structured regulariser it is
+    :func:`infot.ot.structured_divergence` with the plain self term, ``SelfTerm()``. Never clamped. Differentiable once,
+    in points and (centred) weights, by the envelope theorem.
 
     Args:
         problem: The two clouds, with weights, epsilon and a symmetric cost.
@@ -140,11 +142,11 @@ def cloud_divergence(
 
 
 def _itself(problem: CloudProblem, points: Tensor, weights: Tensor) -> CloudProblem:
-    """Return the problem of one of the clouds with itself."""
+    """Return the problem of one of the clouds with itself, at the price of a nat through the noise."""
     return CloudProblem(
         points,
         points,
-        regulariser=problem.regulariser,
+        regulariser=smoothing_of(problem.regulariser),
         cost=problem.cost,
         a=weights,
         b=weights,

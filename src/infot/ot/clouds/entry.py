@@ -4,12 +4,14 @@ import torch
 from torch import Tensor
 
 from infot.errors import ProblemError
+from infot.ot.clouds.nested_streaming import StreamingNested
 from infot.ot.clouds.plan import CloudPlan
-from infot.ot.clouds.present import extended, present
+from infot.ot.clouds.present import extended, present, present_start
 from infot.ot.clouds.problem import CloudProblem
 from infot.ot.clouds.streaming import CloudSolver, Streaming
 from infot.ot.clouds.unbalanced import UnbalancedStreaming
 from infot.ot.failure import Outcome, check_wishes, tell
+from infot.ot.regularisers import unscaled
 
 __all__ = ["solve_clouds"]
 
@@ -30,10 +32,12 @@ def solve_clouds(
 
     Args:
         problem: What to solve.
-        solver: How; :class:`Streaming` if left out, :class:`UnbalancedStreaming` with ``rho``.
+        solver: How; :class:`Streaming` if left out, :class:`UnbalancedStreaming` with ``rho``,
+            :class:`StreamingNested` with a structured regulariser.
         tolerance: L1 marginal error to reach.
         max_steps: Limit on the passes over the cost.
-        start: A plan of similar clouds, or a potential of the columns, ``(m,)`` or ``(B, m)``, to start from.
+        start: A plan of similar clouds, or a potential of the columns, ``(m,)`` or ``(B, m)``, to start from; with a
+            structured regulariser one of the rows, ``(n,)`` or ``(B, n)``, which tells those of all codes.
         on_failure: What to do where the tolerance is missed: warn, raise ConvergenceError, or just return the plan.
 
     Raises:
@@ -46,18 +50,28 @@ def solve_clouds(
         >>> plan = ot.solve_clouds(ot.CloudProblem(x, x + 1, regulariser=ot.Relative(ot.Entropic(0.05))))
         >>> bool(plan.converged), plan.barycentric_projection().shape
         (True, torch.Size([300, 2]))
+        >>> structured = ot.Structured(ot.Entropic(0.05), ot.Blocks((6, 50)), epsilon_code=0.005)
+        >>> plan = ot.solve_clouds(ot.CloudProblem(x, x + 1, regulariser=ot.Relative(structured)))
+        >>> plan.solver, bool(0 < plan.mutual_information("code") < plan.information)
+        ('StreamingNested(coarse=2048)', True)
     """
     check_wishes(tolerance, max_steps, on_failure)
     potential = _start(start, problem)
     chosen = _choose(problem) if solver is None else solver
     if (problem.rho is not None) > chosen.takes_rho:
         raise ProblemError(f"{type(chosen).__name__} keeps both marginals; use UnbalancedStreaming with rho")
+    if chosen.takes_codes != problem.structured:
+        fits = "Structured" if chosen.takes_codes else "Entropic"
+        raise ProblemError(
+            f"{type(chosen).__name__} solves {fits} problems, got {type(unscaled(problem.regulariser)).__name__}; "
+            f"use {type(_choose(problem)).__name__}"
+        )
     with torch.no_grad():
         plans = []
         for index, item in enumerate(problem.items()):
             few = present(item)
-            g = None if potential is None else potential[index][item.column_weights > 0]
-            plan = chosen.solve(few, tolerance=tolerance, max_steps=max_steps, start=g)
+            begin = None if potential is None else present_start(item, potential[index])
+            plan = chosen.solve(few, tolerance=tolerance, max_steps=max_steps, start=begin)
             plans.append(extended(plan, item))
         plan = CloudPlan.joined(problem, plans)
     error, n_steps = float(plan.marginal_error.max()), int(plan.n_steps.max())
@@ -66,17 +80,24 @@ def solve_clouds(
 
 
 def _choose(problem: CloudProblem) -> CloudSolver:
+    if problem.structured:
+        return StreamingNested()
     return Streaming() if problem.rho is None else UnbalancedStreaming()
 
 
 def _start(start: CloudPlan | Tensor | None, problem: CloudProblem) -> Tensor | None:
-    """Return potentials of the columns, ``(B, m)``, to start from."""
+    """Return potentials, ``(B, m)``, to start from; of structured problems those of the rows."""
     if start is None:
         return None
-    g = start.g if isinstance(start, CloudPlan) else start.detach()
-    columns = problem.column_weights
-    if tuple(g.shape) not in (tuple(columns.shape), (columns.shape[-1],)):
+    side = "rows" if problem.structured else "columns"
+    weights = problem.row_weights if problem.structured else problem.column_weights
+    potential = _potential_of(start, side) if isinstance(start, CloudPlan) else start.detach()
+    if tuple(potential.shape) not in (tuple(weights.shape), (weights.shape[-1],)):
         raise ProblemError(
-            f"expected a starting potential for {columns.shape[-1]} columns, got shape {tuple(g.shape)}"
+            f"expected a starting potential for {weights.shape[-1]} {side}, got shape {tuple(potential.shape)}"
         )
-    return g.to(columns).expand(columns.shape).reshape(-1, columns.shape[-1])
+    return potential.to(weights).expand(weights.shape).reshape(-1, weights.shape[-1])
+
+
+def _potential_of(plan: CloudPlan, side: str) -> Tensor:
+    return plan.f if side == "rows" else plan.g

@@ -9,30 +9,37 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from infot.errors import ProblemError
-from infot.numerics import exp_flushed, safe_log
+from infot.ot.clouds.codes import CloudCodes
 from infot.ot.clouds.dual import dual_value, weighted
+from infot.ot.clouds.exponents import Exponents
+from infot.ot.clouds.nested_pass import nest_of, soft_over_noise
 from infot.ot.clouds.problem import CloudProblem, column
-from infot.ot.clouds.tiles import make_tiles, soft_transform
+from infot.ot.clouds.rounding import RoundedCloudPlan
+from infot.ot.clouds.rows import CloudRows, consecutive
+from infot.ot.clouds.sums import PlanSums, blocks_of
 from infot.ot.status import Status
 
 __all__ = ["CloudPlan"]
 
 
 @dataclass(frozen=True, eq=False)
-class CloudPlan:
+class CloudPlan(CloudRows):
     """A plan ``a x b * exp((f + g - C) / epsilon)`` held by its potentials; its rows sum to ``a`` to rounding.
 
-    With ``rho`` the rows sum to ``a exp(-f / rho_a)``, and the columns should to ``b exp(-g / rho_b)``. Everything has
-    the batch axis of the problem, if it has one.
+    With codes it is that at the perturbed cost, ``C - lambda log r(c, x)``, which takes K m numbers more. With ``rho``
+    the rows sum to ``a exp(-f / rho_a)``, and the columns should to ``b exp(-g / rho_b)``. Everything has the batch
+    axis of the problem, if it has one.
 
     Args:
         problem: The problem as posed.
         f: Potential of ``x``.
         g: Potential of ``y``.
-        marginal_error: L1 distance between the plan's columns and what they should be.
+        marginal_error: L1 distance between the plan's columns and what they should be; of a structured plan a bound on
+            it, the distance of the rows before they were made exact.
         n_steps: Passes over the cost.
         statuses: Why the solve of each item ended.
         solver: What solved it, in words.
+        codes: What structure lowers the cost by; None in plans that are not structured.
     """
 
     problem: CloudProblem
@@ -42,6 +49,7 @@ class CloudPlan:
     n_steps: Int[Tensor, "*batch"]
     statuses: tuple[Status, ...]
     solver: str
+    codes: CloudCodes | None = None
 
     @classmethod
     def joined(cls, problem: CloudProblem, plans: "Sequence[CloudPlan]") -> "CloudPlan":
@@ -50,17 +58,23 @@ class CloudPlan:
         stacked = [torch.stack([getattr(plan, name) for plan in plans]) for name in names]
         f, g, error, n_steps = stacked if problem.batched else [array[0] for array in stacked]
         statuses = tuple(status for plan in plans for status in plan.statuses)
-        return cls(problem, f, g, error, n_steps, statuses, plans[0].solver)
+        codes = plans[0].codes
+        if problem.batched and codes is not None:
+            codes = CloudCodes.joined([plan.codes for plan in plans if plan.codes is not None])
+        return cls(problem, f, g, error, n_steps, statuses, plans[0].solver, codes)
 
     def items(self) -> "list[CloudPlan]":
         """Return the plan of every item of the batch, or the only one."""
         arrays = [self.f, self.g, self.marginal_error, self.n_steps]
+        codes = [self.codes] * len(self.statuses)
         if not self.problem.batched:
             arrays = [array.unsqueeze(0) for array in arrays]
+        elif self.codes is not None:
+            codes = self.codes.items()
         return [
-            CloudPlan(item, f, g, error, n_steps, (status,), self.solver)
-            for item, f, g, error, n_steps, status in zip(
-                self.problem.items(), *arrays, self.statuses, strict=True
+            CloudPlan(item, f, g, error, n_steps, (status,), self.solver, of_item)
+            for item, f, g, error, n_steps, status, of_item in zip(
+                self.problem.items(), *arrays, self.statuses, codes, strict=True
             )
         ]
 
@@ -79,28 +93,17 @@ class CloudPlan:
     @property
     def value(self) -> Float[Tensor, "*batch"]:
         """Optimal value by duality, in units of cost, without gradient (:func:`cloud_value`)."""
-        return dual_value(self.problem, self.f, self.g)
+        return dual_value(self.problem, self.f, self.g) if self.codes is None else self.codes.value
 
     @cached_property
-    def _epsilon(self) -> float | Tensor:
-        return column(self.problem.epsilon)
-
-    @cached_property
-    def _bias(self) -> Tensor:
-        return self.g / self._epsilon + self.problem.column_weights.detach().log()
-
-    @cached_property
-    def _absent(self) -> Tensor | None:
-        """Which columns have no weight; None if all have some."""
-        absent = self.problem.column_weights.detach() == 0
-        return absent.unsqueeze(-2) if bool(absent.any()) else None
+    def _exponents(self) -> Exponents:
+        return Exponents(
+            self.problem, self.f, self.g, None if self.codes is None else self.codes.perturbation
+        )
 
     def row_blocks(self) -> Iterator[tuple[slice, Float[Tensor, "*batch r m"]]]:
         """Yield the rows of the plan a few at a time, each block in memory that the next one overwrites."""
-        problem = self.problem
-        tiles = make_tiles(problem.x, problem.y, problem.epsilon, problem.cost)
-        for rows in tiles.slices():
-            yield rows, self._masses(tiles.score(rows, self._bias), rows)
+        return self._exponents.masses()
 
     def rows(self, rows: slice) -> Float[Tensor, "*batch r m"]:
         """Return some rows of the plan as a matrix of masses.
@@ -108,82 +111,102 @@ class CloudPlan:
         Raises:
             ProblemError: if the slice has a step or leaves the plan.
         """
-        n = self.f.shape[-1]
-        start, stop, step = rows.indices(n)
-        if step != 1 or stop <= start:
-            raise ProblemError(f"expected consecutive rows of a plan with {n}, got {rows}")
-        problem, part = self.problem, slice(start, stop)
-        tiles = make_tiles(problem.x[..., part, :], problem.y, problem.epsilon, problem.cost)
-        return self._masses(tiles.score(slice(0, stop - start), self._bias), part)
+        return self._exponents.masses_of(consecutive(rows, self.f.shape[-1]))
 
-    def _masses(self, score: Tensor, rows: slice) -> Tensor:
-        score += (self.f[..., rows] / self._epsilon).unsqueeze(-1)
-        masses = exp_flushed(score).mul_(self.problem.row_weights.detach()[..., rows].unsqueeze(-1))
-        return masses.masked_fill_(self._absent, 0) if self._absent is not None else masses
+    def perturbed_cost(self, rows: slice) -> Float[Tensor, "*batch r m"]:
+        """Return some rows of ``C - lambda log r``: the cost whose ordinary plan is this one (method, section 3).
 
-    def apply(self, v: Float[Tensor, "*batch m k"]) -> Float[Tensor, "*batch n k"]:
-        """Return ``pi v``."""
-        return torch.cat([block @ v for _, block in self.row_blocks()], -2)
+        Raises:
+            ProblemError: if the slice has a step or leaves the plan.
+        """
+        return self._exponents.cost_of(consecutive(rows, self.f.shape[-1]))
 
-    def apply_transposed(self, u: Float[Tensor, "*batch n k"]) -> Float[Tensor, "*batch m k"]:
-        """Return ``pi^T u``."""
-        total = u.new_zeros(*self.g.shape, u.shape[-1])
-        for rows, block in self.row_blocks():
-            total += block.mT @ u[..., rows, :]
-        return total
+    def conditional(self, given: str = "data") -> Iterator[tuple[slice, Float[Tensor, "*batch r m"]]]:
+        """Yield ``pi(z | x)``, whose columns sum to one, or with ``given="latent"`` ``pi(x | z)``, whose rows do.
 
-    def marginals(self) -> tuple[Float[Tensor, "*batch n"], Float[Tensor, "*batch m"]]:
-        """Return the plan's own row and column masses."""
-        rows, columns = torch.empty_like(self.f), torch.zeros_like(self.g)
-        for part, block in self.row_blocks():
-            rows[..., part] = block.sum(-1)
-            columns += block.sum(-2)
-        return rows, columns
+        A few rows at a time, each block in memory that the next one overwrites.
+
+        Raises:
+            ProblemError: if it is given something else.
+        """
+        if given not in ("data", "latent"):
+            raise ProblemError(f"expected given='data' or 'latent', got {given!r}")
+        return self._exponents.given_data() if given == "data" else self._exponents.given_rows()
+
+    def code_density(self) -> Float[Tensor, "*batch K m"]:
+        """Return ``r(c, x)``: the density of (code, datum) under the plan against independence.
+
+        Raises:
+            ProblemError: if the plan has no blocks.
+        """
+        blocks_of(self.problem)
+        return self._exponents.code_density()
+
+    def code_posterior(
+        self, points: Float[Tensor, "*batch p d"] | None = None
+    ) -> Float[Tensor, "*batch p K"]:
+        """Return ``pi(c | x)``: which code data are explained by, seen or unseen; rows sum to one.
+
+        Args:
+            points: Data; those of the problem if left out.
+
+        Raises:
+            ProblemError: if the plan has no blocks.
+        """
+        blocks_of(self.problem)
+        y = self.problem.y.detach() if points is None else points
+        if not self.problem.batched:
+            return self._posterior_of(y)
+        return torch.stack([plan._posterior_of(one) for plan, one in zip(self.items(), y, strict=True)])
+
+    def _posterior_of(self, points: Tensor) -> Tensor:
+        nest = nest_of(self.problem)
+        log_density = nest.outer(soft_over_noise(self.problem, nest, self.f, points))[1][0]
+        return (nest.code_weights[0].unsqueeze(-1) * log_density.exp()).mT
 
     def barycentric_projection(
         self, y: Float[Tensor, "*batch m k"] | None = None
     ) -> Float[Tensor, "*batch n k"]:
         """Return for each row the mean of what it is coupled with, of the columns' points or of features ``y``."""
-        return self.transport_map(self.problem.x.detach(), y)
+        return self.transport_map(self.problem.x.detach(), y, self._exponents.codes)
 
     def transport_map(
-        self, points: Float[Tensor, "*batch p d"], y: Float[Tensor, "*batch m k"] | None = None
+        self,
+        points: Float[Tensor, "*batch p d"],
+        y: Float[Tensor, "*batch m k"] | None = None,
+        codes: Int[Tensor, "..."] | None = None,
     ) -> Float[Tensor, "*batch p k"]:
-        """Return where points, seen or unseen, are sent: the mean of what they are coupled with (the entropic map)."""
-        problem = self.problem
-        target = problem.y.detach() if y is None else y
-        tiles = make_tiles(points, problem.y, problem.epsilon, problem.cost)
-        images = []
-        for rows in tiles.slices():
-            score = tiles.score(rows, self._bias)
-            kernel = exp_flushed(score.sub_(score.amax(-1, keepdim=True)))
-            images.append((kernel @ target) / kernel.sum(-1, keepdim=True))
-        return torch.cat(images, -2)
+        """Return where points, seen or unseen, are sent: the mean of what they are coupled with (the entropic map).
 
-    def potential(self, points: Float[Tensor, "*batch p d"]) -> Float[Tensor, "*batch p"]:
-        """Return the potential ``f`` at points, seen or unseen: the soft c-transform of ``g``."""
-        problem = self.problem
-        tiles = make_tiles(points, problem.y, problem.epsilon, problem.cost)
-        soft, _ = soft_transform(tiles, self._bias, torch.zeros_like(points[..., 0]))
-        return column(problem.dampings[0]) * self._epsilon * soft
+        Args:
+            points: Points on the side of the rows.
+            y: What the mean is of; the points of the columns if left out.
+            codes: Code of each point, ``(p,)`` or ``(B, p)``, for structured plans.
 
-    @cached_property
-    def _divergence(self) -> Tensor:
-        """``sum pi log(pi / (a x b))``."""
-        problem = self.problem
-        total, log_b = torch.zeros_like(self.marginal_error), problem.column_weights.detach().log()
-        tiles = make_tiles(problem.x, problem.y, problem.epsilon, problem.cost)
-        for rows in tiles.slices():
-            score = tiles.score(rows, self._bias)
-            log_density = score - log_b.unsqueeze(-2) + (self.f[..., rows] / self._epsilon).unsqueeze(-1)
-            if self._absent is not None:
-                log_density.masked_fill_(self._absent, 0)
-            total += (self._masses(score, rows) * log_density).sum((-2, -1))
-        return total
+        Raises:
+            ProblemError: if codes are missing or do not fit.
+        """
+        target = self.problem.y.detach() if y is None else y
+        return torch.cat([kernel @ target for _, kernel in self._exponents.couplings(points, codes)], -2)
+
+    def potential(
+        self, points: Float[Tensor, "*batch p d"], codes: Int[Tensor, "..."] | None = None
+    ) -> Float[Tensor, "*batch p"]:
+        """Return the potential ``f`` at points, seen or unseen: the soft c-transform of ``g``.
+
+        Args:
+            points: Points on the side of the rows.
+            codes: Code of each point, ``(p,)`` or ``(B, p)``, for structured plans.
+
+        Raises:
+            ProblemError: if codes are missing or do not fit.
+        """
+        soft = self._exponents.soft(points, codes)
+        return column(self.problem.dampings[0]) * column(self.problem.epsilon) * soft
 
     @cached_property
-    def _marginals(self) -> tuple[Tensor, Tensor]:
-        return self.marginals()
+    def _sums(self) -> PlanSums:
+        return self._exponents.sums()
 
     @property
     def information(self) -> Float[Tensor, "*batch"]:
@@ -191,16 +214,57 @@ class CloudPlan:
 
         With ``rho`` it is that of the plan over its own mass, against its own marginals (:class:`infot.ot.Plan`).
         """
-        if self.problem.marginal_prices is None:
-            return self._divergence
-        rows, columns = self._marginals
-        mass = rows.sum(-1)
-        weights = (self.problem.row_weights.detach(), rows), (self.problem.column_weights.detach(), columns)
-        left = [(own * (safe_log(own) - safe_log(given))).sum(-1) for given, own in weights]
-        return (self._divergence - left[0] - left[1]) / mass + mass.log()
+        return self._sums.information("latent")
+
+    def mutual_information(self, block: str | tuple[int, ...] = "code") -> Float[Tensor, "*batch"]:
+        """Return the information in nats that a block of the latent carries about the data, ``I(block; x)``.
+
+        See :meth:`infot.ot.Plan.mutual_information`.
+
+        Args:
+            block: ``"code"`` for everything but the noise, ``"latent"`` for all, or the first axes of the blocks.
+
+        Raises:
+            ProblemError: if the plan has no blocks, or no such block.
+        """
+        return self._sums.information(block)
+
+    def conditional_information(self, block: str | tuple[int, ...] = "code") -> Float[Tensor, "*batch"]:
+        """Return ``I(rest; x | block)`` in nats: what the rest of the latent says about the data once a block is known.
+
+        Args:
+            block: See :meth:`mutual_information`; for the code the rest is the noise.
+
+        Raises:
+            ProblemError: if the plan has no blocks, or no such block.
+        """
+        return self._sums.information("latent") - self._sums.information(block)
+
+    def coupled_codes(self, threshold: float = 1e-3) -> Float[Tensor, "*batch"]:
+        """Return the share of (code, datum) pairs with weight that are coupled: how sparse the plan is in the code.
+
+        Raises:
+            ProblemError: if the plan has no blocks.
+        """
+        return self._sums.coupled_codes(threshold)
+
+    def entropy(self) -> Float[Tensor, "*batch"]:
+        """Return ``-sum pi log pi`` in nats."""
+        return self._sums.entropy()
 
     @property
     def transport_cost(self) -> Float[Tensor, "*batch"]:
         """``<C, pi>``: what moving the mass costs, without the smoothing."""
-        rows, columns = self._marginals
-        return weighted(rows, self.f) + weighted(columns, self.g) - self.problem.epsilon * self._divergence
+        sums = self._sums
+        cost = weighted(sums.rows, self.f) + weighted(sums.columns, self.g)
+        if self.codes is not None and sums.codes is not None:
+            cost = cost + (sums.codes * self.codes.perturbation).sum((-2, -1))
+        return cost - self.problem.epsilon * sums.divergence
+
+    def round(self) -> RoundedCloudPlan:
+        """Return a plan with exact marginals, moved no farther than twice the marginal error in L1.
+
+        Raises:
+            ProblemError: if the marginals have a price, so that there is nothing to round to.
+        """
+        return RoundedCloudPlan.of(self)

@@ -10,9 +10,11 @@ from torch import Tensor
 from infot.errors import ProblemError
 from infot.ot.clouds.tiles import make_tiles
 from infot.ot.costs import Cost, SquaredEuclidean
+from infot.ot.density import smoothing_of
 from infot.ot.padding import filled_points, masked_weights
 from infot.ot.regularisers import Entropic, Regulariser, price, unscaled
 from infot.ot.relative import Relative
+from infot.ot.structure import Blocks, Structured, check_convex
 from infot.ot.unbalanced import Price, Rho, check_rho
 from infot.ot.weights import checked_weights
 
@@ -23,13 +25,14 @@ _SQUARED = SquaredEuclidean()
 
 @dataclass(frozen=True, eq=False)
 class CloudProblem:
-    """Move mass between two clouds at least cost, with entropic smoothing; or between B pairs of clouds at once.
+    """Move mass between two clouds at least cost, with entropic or structured smoothing; or between B pairs at once.
 
     Args:
         x: Points of the rows, ``(n, d)`` or ``(B, n, d)``. May require gradients, as may the others: solves look at
             values only.
         y: Points of the columns, ``(m, d)`` or ``(B, m, d)``; a single cloud beside a batch is the same for all.
-        regulariser: :class:`infot.ot.Entropic`, or :class:`infot.ot.Relative` of it, by the mean cost of each item.
+        regulariser: :class:`infot.ot.Entropic`, or :class:`infot.ot.Structured` with prices above zero, whose blocks
+            lay out the rows; or :class:`infot.ot.Relative` of either, by the mean cost of each item.
         cost: Ground cost; squared Euclidean is one matrix product a tile, others are called on a few rows at a time.
         a: Weights of ``x``, ``(n,)`` or ``(B, n)``, non-negative with sum one; uniform if left out.
         b: Weights of ``y``; likewise.
@@ -38,9 +41,10 @@ class CloudProblem:
         row_mask: Which points of ``x`` are present, ``(n,)`` or ``(B, n)``; the others are padding: without weight,
             never looked at. All if left out.
         column_mask: Which points of ``y`` are present; likewise.
+        blocks: Layout of the rows for what is read off plans that are not structured themselves.
 
     Raises:
-        ProblemError: if clouds, weights, masks or regulariser form no problem.
+        ProblemError: if clouds, weights, masks, regulariser or blocks form no problem.
     """
 
     x: Tensor
@@ -52,6 +56,7 @@ class CloudProblem:
     rho: Rho = None
     row_mask: Tensor | None = None
     column_mask: Tensor | None = None
+    blocks: Blocks | None = None
 
     def __post_init__(self) -> None:
         """Check everything once; fill in batch axes, weights, points of padding and relative prices."""
@@ -71,10 +76,31 @@ class CloudProblem:
         if isinstance(self.regulariser, Relative):
             fill(self, "regulariser", self.regulariser.times_mean(self.mean_cost()))
         base = unscaled(self.regulariser)
-        if not isinstance(base, Entropic):
-            raise ProblemError(f"expected Entropic smoothing of clouds, got {type(base).__name__}")
+        if not isinstance(base, Entropic | Structured):
+            raise ProblemError(
+                f"expected Structured or Entropic smoothing of clouds, got {type(base).__name__}"
+            )
+        if isinstance(base, Structured):
+            self._check_structured(base)
+        if self.blocks is not None and self.blocks.n_rows != self.x.shape[-2]:
+            raise ProblemError(
+                f"expected {self.blocks.n_rows} points in x for blocks {self.blocks.code}, got {self.x.shape[-2]}; "
+                "rows are code values times noise draws"
+            )
         if not self.batched:
-            fill(self, "regulariser", Entropic(float(self.epsilon)))
+            fill(self, "regulariser", _at_price(base, float(self.epsilon)))
+
+    def _check_structured(self, regulariser: Structured) -> None:
+        check_convex(regulariser, "clouds are solved by the nested soft minimum; give solve() the matrix")
+        if self.rho is not None:
+            raise ProblemError(
+                "expected kept marginals of clouds with a Structured regulariser, got rho; give solve() the matrix"
+            )
+        if self.blocks not in (None, regulariser.blocks):
+            raise ProblemError(
+                f"expected the blocks of the regulariser, {regulariser.blocks}, got {self.blocks}"
+            )
+        object.__setattr__(self, "blocks", regulariser.blocks)
 
     def mean_cost(self) -> Float[Tensor, "*batch"]:
         """Return the mean cost under ``a x b``, without holding the cost."""
@@ -106,7 +132,8 @@ class CloudProblem:
         prices = (
             [None] * count if pair is None else zip(*(_each(price, count) for price in pair), strict=True)
         )
-        smoothings = [Entropic(epsilon) for epsilon in _each(self.epsilon, count)]
+        base = unscaled(self.regulariser)
+        smoothings = [_at_price(base, epsilon) for epsilon in _each(self.epsilon, count)]
         bare = self.derived(row_mask=None, column_mask=None)
         return [
             bare.derived(x=x, y=y, a=a, b=b, regulariser=smoothing, rho=rho)
@@ -121,9 +148,17 @@ class CloudProblem:
 
     @property
     def epsilon(self) -> float | Float[Tensor, " B"]:
-        """Price of a nat, in units of cost; one an item where it is relative to the costs of a batch."""
-        epsilon = price(self.regulariser, self.row_weights)
+        """Price of a nat, in units of cost; one an item where it is relative to the costs of a batch.
+
+        With a structured regulariser it is that of a nat through the noise.
+        """
+        epsilon = price(smoothing_of(self.regulariser), self.row_weights)
         return epsilon.flatten() if isinstance(epsilon, Tensor) else epsilon
+
+    @property
+    def structured(self) -> bool:
+        """Whether a nat through the code has a price of its own."""
+        return isinstance(unscaled(self.regulariser), Structured)
 
     @property
     def marginal_prices(self) -> tuple[Price, Price] | None:
@@ -155,6 +190,11 @@ class CloudProblem:
 def column(number: Price) -> Price:
     """Return a number, or one an item of a batch, in a shape that broadcasts against potentials."""
     return number.unsqueeze(-1) if isinstance(number, Tensor) and number.ndim else number
+
+
+def _at_price(base: Regulariser, epsilon: float) -> Regulariser:
+    """Return a smoothing, without factors, whose price of a nat through the noise is another one."""
+    return base.times(epsilon / base.base.epsilon) if isinstance(base, Structured) else Entropic(epsilon)
 
 
 def _each(number: Price, count: int) -> list[float]:

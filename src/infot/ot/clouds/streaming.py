@@ -30,9 +30,11 @@ class CloudSolver(ABC):
 
     Attributes:
         takes_rho: Whether it solves problems whose marginals have a price, or those whose marginals are kept.
+        takes_codes: Whether it solves structured problems, or plain ones.
     """
 
     takes_rho: ClassVar[bool] = False
+    takes_codes: ClassVar[bool] = False
 
     @abstractmethod
     def solve(
@@ -41,10 +43,11 @@ class CloudSolver(ABC):
         """Solve a problem between clouds.
 
         Args:
-            problem: The problem: without a batch axis or padding, cut off from the graph, every point with weight.
+            problem: The problem: without a batch axis or padding, cut off from the graph, every point with weight but
+                for rows that a layout by code needs.
             tolerance: L1 marginal error to reach.
             max_steps: Limit on the passes over the whole cost.
-            start: Potential of the columns to start from.
+            start: Potential of the columns to start from; of structured problems that of the rows.
         """
 
 

@@ -3,15 +3,16 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from infot.numerics import exp_flushed
 from infot.ot.costs import Cost, SquaredEuclidean
 
-__all__ = ["Tiles", "make_tiles", "soft_transform"]
+__all__ = ["CodedTiles", "Tiles", "column_tiles", "make_tiles", "soft_transform"]
 
 _CPU_ENTRIES = 2**18  # a megabyte of float32 stays in the cache from one pass to the next
 _GPU_ENTRIES = 2**26
@@ -96,6 +97,55 @@ class _CostTiles(Tiles):
         """Return the scores."""
         cost = self._cost(self._x[..., rows, :], self._y)
         return torch.addcmul(bias.unsqueeze(-2), cost, self._scale, out=self.buffer(rows))
+
+
+class CodedTiles(Tiles):
+    """The tiles of a cost that depends on the code of the row too: a bias a code is added to each row's.
+
+    Args:
+        tiles: Those of the ground cost.
+        codes: Code of every row.
+        rise: What is added, in units of epsilon, for every code and column.
+    """
+
+    def __init__(
+        self, tiles: Tiles, codes: Int[Tensor, "*batch n"], rise: Float[Tensor, "*batch K m"]
+    ) -> None:
+        self.n, self.m = tiles.n, tiles.m
+        self._tiles, self._codes, self._rise = tiles, codes, rise
+        self._items = torch.arange(len(rise), device=rise.device).unsqueeze(-1)
+
+    def slices(self) -> Iterator[slice]:
+        """Return the rows of each tile."""
+        return self._tiles.slices()
+
+    def score(self, rows: slice, bias: Tensor) -> Tensor:
+        """Return the scores."""
+        codes = self._codes[..., rows]
+        score = self._tiles.score(rows, bias)
+        score += self._rise[codes] if codes.ndim == 1 else self._rise[self._items, codes]
+        return score
+
+
+@dataclass(frozen=True)
+class _Exchanged(Cost):
+    """A cost whose arguments have changed places: what it gives is that of the base, transposed."""
+
+    base: Cost
+
+    def pairwise(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return the cost of every pair."""
+        return self.base.pairwise(y, x).mT
+
+
+def column_tiles(
+    x: Float[Tensor, "*batch n d"],
+    y: Float[Tensor, "*batch m d"],
+    epsilon: float | Float[Tensor, " B"],
+    cost: Cost,
+) -> Tiles:
+    """Return the tiles of the transposed cost: a few columns at a time, each against all rows."""
+    return make_tiles(y, x, epsilon, cost if isinstance(cost, SquaredEuclidean) else _Exchanged(cost))
 
 
 def make_tiles(

@@ -22,7 +22,7 @@ class _CloudValue(torch.autograd.Function):
         """Return the value and keep what the gradient needs."""
         ctx.plan, ctx.inputs = plan, (x, y, a, b)
         ctx.save_for_backward(x, y)
-        return plan.value
+        return plan.value.clone()  # what is returned goes on the graph, where the plan's own must not be
 
     @staticmethod
     @differentiable_once
