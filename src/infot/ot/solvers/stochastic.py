@@ -81,8 +81,8 @@ class StochasticAscent:
 
     The first potential is that of a plan with a first sample. Then ``f <- f + rate_t (1 - row mass)``, with the masses
     of a fresh batch; the mean of the last potentials is kept (Polyak and Ruppert). ``rate_t`` starts at the price of a
-    nat, the step of Sinkhorn's algorithm linearised, and falls as ``1 / sqrt(t)``. A pointwise regulariser names no price:
-    its curvature is measured at the first potential.
+    nat, the step of Sinkhorn's algorithm linearised, and falls as ``1 / sqrt(t)``. A pointwise regulariser names no
+    price: its curvature is measured at the first potential.
 
     Args:
         steps: Steps of the ascent.
