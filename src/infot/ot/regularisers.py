@@ -61,7 +61,10 @@ class Regulariser(ABC):
 
     @property
     def strength(self) -> float:
-        """A price ``mu`` of a nat such that ``Omega - mu KL(pi | a x b)`` is convex; zero where none is known."""
+        """The largest price ``mu`` of a nat at which ``Omega - mu KL(pi | a x b)`` is known to be convex.
+
+        Zero of what is convex and no more, below zero of what is not; minus infinity where none is known.
+        """
         return 0.0
 
     def times(self, factor: float) -> "Regulariser":

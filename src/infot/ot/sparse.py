@@ -1,5 +1,6 @@
 """Regularisers whose plans have exact zeros: quadratic, group lasso, cardinality; and the user's own."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -143,6 +144,11 @@ class Cardinality(Regulariser):
         _check_gamma(self.gamma)
         if self.k < 1:
             raise ProblemError(f"expected k >= 1, got {self.k}; a datum must couple with something")
+
+    @property
+    def strength(self) -> float:
+        """None at all: mixtures of plans that keep the rule break it."""
+        return -math.inf
 
     def _kept(self, slack: Tensor, a: Tensor) -> Tensor:
         """Return the positive part of the slack where its term is among the ``k`` largest, zero elsewhere."""

@@ -229,8 +229,8 @@ class Structured(Regulariser):
 
     @property
     def strength(self) -> float:
-        """The smallest price of a nat, or zero where it is not above zero: the rest is convex in the plan."""
-        return max(min(self.epsilons_code), 0.0)
+        """The smallest price of a nat: the rest is convex in the plan."""
+        return min(self.epsilons_code)
 
     def times(self, factor: float) -> "Structured":
         """Return the regulariser with every price multiplied by ``factor``."""
