@@ -15,9 +15,9 @@ from torch import Tensor
 
 from infot.errors import ProblemError
 from infot.numerics import safe_log, weighted_logsumexp
-from infot.ot.regularisers import Entropic, Regulariser, unscaled
+from infot.ot.regularisers import Entropic, Regulariser
 
-__all__ = ["Blocks", "Nest", "Structured", "check_convex"]
+__all__ = ["Blocks", "Nest", "Structured"]
 
 
 @dataclass(frozen=True)
@@ -57,21 +57,6 @@ class Blocks:
     def n_noise(self) -> int:
         """Number of noise draws for each code value."""
         return self.code[-1]
-
-
-def check_convex(regulariser: Regulariser, why: str) -> None:
-    """Make sure that a structured regulariser, whatever its factors, leaves information through the code a price.
-
-    Args:
-        regulariser: Any regulariser.
-        why: What needs it, for the message.
-
-    Raises:
-        ProblemError: if a price is zero or below.
-    """
-    base = unscaled(regulariser)
-    if isinstance(base, Structured) and not base.convex:
-        raise ProblemError(f"expected epsilon_code > 0, got {base.epsilon_code}; {why}")
 
 
 @dataclass(frozen=True)

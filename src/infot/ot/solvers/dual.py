@@ -6,16 +6,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from infot.errors import ProblemError
+from infot.ot.convexity import TURNS, check_conjugate
 from infot.ot.problem import OTProblem
-from infot.ot.rebates import Composite
 from infot.ot.solution import Solution
 from infot.ot.solvers.base import Solver, finish, first_steps, row_masses, statuses_of
 from infot.ot.solvers.patience import Patience
 from infot.ot.solvers.start import Start
 from infot.ot.sparse import Cardinality
 from infot.ot.status import Status
-from infot.ot.structure import Structured
 
 __all__ = ["SemiDual"]
 
@@ -90,15 +88,9 @@ class SemiDual(Solver):
         """Solve a problem with a convex regulariser.
 
         Raises:
-            ProblemError: if the regulariser is not convex.
+            ProblemError: if the regulariser has no conjugate.
         """
-        if isinstance(problem.regulariser, Structured) and not problem.regulariser.convex:
-            raise ProblemError("SemiDual needs epsilon_code > 0; use PerturbedCostLoop for epsilon_code <= 0")
-        if isinstance(problem.regulariser, Composite):
-            raise ProblemError(
-                "SemiDual needs a conjugate, which a sum does not have; use PerturbedCostLoop "
-                "for Rebated, ConditionalGradient for any"
-            )
+        check_conjugate(problem.regulariser, "SemiDual", TURNS)
         f = problem.cost.mean(-1) if start is None else start.f
         point = _evaluate(problem, f)
         history = _History(self.memory)

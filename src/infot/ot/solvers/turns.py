@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from infot.errors import ProblemError
 from infot.numerics import weighted_logsumexp
+from infot.ot.convexity import check_conjugate
 from infot.ot.density import density_of, spread_over_noise
 from infot.ot.problem import OTProblem
 from infot.ot.rebates import Composite
@@ -46,11 +46,9 @@ def check_base(base: Regulariser, solver: str) -> None:
     Raises:
         ProblemError: if the base has terms without a conjugate of its own.
     """
-    if isinstance(base, Composite) or (isinstance(base, Structured) and not base.convex):
-        raise ProblemError(
-            f"{solver} solves for the base regulariser in every turn, which needs a conjugate: "
-            f"{type(base).__name__} as a base has none; take its own base and put all rebates into one Rebated"
-        )
+    check_conjugate(
+        base, f"the base in a turn of {solver}", "take its own base and put all rebates into one Rebated"
+    )
 
 
 def first_density(problem: OTProblem, start: Start | None) -> Float[Tensor, "B n m"]:
