@@ -8,7 +8,7 @@ from ot_contracts import random_cost, random_weights
 
 from infot import ot
 from infot.errors import ConvergenceError, ConvergenceWarning, ProblemError
-from infot.ot.solvers.turns import cost_unit, distance_bound, turned
+from infot.ot.solvers.turns import DISTANCE, cost_unit, distance_bound, turned
 
 COST, A, B = random_cost(12, 8, 0), random_weights(12, 1), random_weights(8, 2)
 SOLVERS = [ot.PerturbedCostLoop(), ot.ConditionalGradient()]
@@ -168,6 +168,18 @@ class TestBound:
         assert REWARDED.strength == -0.03
         assert PEARSON.strength == ON_QUADRATIC.strength == ot.Cardinality(2, 1.0).strength == -math.inf
         assert ORDERED.strength == 0.03
+        assert ot.Scaled(ot.Cardinality(2, 1.0), 3.0).strength == -math.inf
+        factors = torch.tensor([2.0, 5.0])
+        assert [ot.Scaled(r, factors).strength for r in (ot.Entropic(0.1), REWARDED)] == [0.2, -0.15]
+
+    def test_a_factor_on_the_base_is_seen(self) -> None:
+        rebates = (ot.Rebate((0,), 0.1),)
+        plain, scaled = (
+            solved(ot.Rebated(base, (3, 4), rebates), None, 1e-7, on_failure="raise")
+            for base in (ot.Entropic(0.2), ot.Scaled(ot.Entropic(0.1), 2.0))
+        )
+        assert scaled.solution.residual is not None and scaled.solution.residual.name == DISTANCE
+        assert apart(plain, scaled) <= 4e-7
 
 
 def all_of_epsilon(rest: float) -> ot.Rebated:

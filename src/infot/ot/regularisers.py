@@ -200,6 +200,12 @@ class Scaled(Regulariser):
         potential = self.base.potential(score / self.over(score), a)
         return self.over(potential) * potential
 
+    @property
+    def strength(self) -> float:
+        """That of the base times the factor, the least over a batch."""
+        factors, strength = torch.as_tensor(self.factor, dtype=torch.float64), self.base.strength
+        return min(float(factors.min()) * strength, float(factors.max()) * strength)
+
 
 def unscaled(regulariser: Regulariser) -> Regulariser:
     """Return what is left of a regulariser without factors."""
