@@ -107,6 +107,14 @@ class TestCardinality(RegulariserContract):
         assert plan.status is ot.Status.STALLED
         assert 1e-9 < float(plan.marginal_error) <= 2 * 3 / 400
 
+    def test_a_factor_hides_no_kinks(self) -> None:
+        """Solvers of turns hand their base over as it is, with its factor."""
+        cost = random_cost(6, 5, 4)
+        for rule in (self.regulariser(), ot.Scaled(ot.Cardinality(3, 1.0), 2.0)):
+            batch = ot.OTProblem(cost=cost, regulariser=rule).as_batch()
+            end = ot.SemiDual().solve(batch, tolerance=1e-6, max_steps=2000, start=None)
+            assert end.statuses == (ot.Status.STALLED,) and end.n_steps < 150
+
     def test_the_bound_found_is_the_best_and_fewer_data_are_torn_than_there_are_latents(self) -> None:
         """Mixtures of plans of potentials nearby with exact marginals, by a linear programme, cost no more than it.
 

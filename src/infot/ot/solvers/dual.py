@@ -8,6 +8,7 @@ from torch import Tensor
 
 from infot.ot.convexity import TURNS, check_conjugate
 from infot.ot.problem import OTProblem
+from infot.ot.regularisers import unscaled
 from infot.ot.solution import Solution
 from infot.ot.solvers.base import Solver, finish, first_steps, row_masses, statuses_of
 from infot.ot.solvers.patience import Patience
@@ -97,7 +98,7 @@ class SemiDual(Solver):
         first_scale = _first_scale(problem)
         n_steps = torch.zeros(f.shape[0], dtype=torch.long, device=f.device)
         step, patience, otherwise = 0, Patience(_PATIENCE), Status.MAX_STEPS
-        summit = _Summit() if isinstance(problem.regulariser, Cardinality) else None
+        summit = _Summit() if isinstance(unscaled(problem.regulariser), Cardinality) else None
         while True:
             step += 1
             error = point.gradient.abs().sum(-1)
