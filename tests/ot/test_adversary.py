@@ -101,10 +101,15 @@ def test_batches_are_their_items() -> None:
 def test_what_is_not_convex_has_no_adversary() -> None:
     cost = random_cost(4, 3, 0)
     rewarded = ot.Structured(ot.Entropic(0.1), BLOCKS, epsilon_code=-0.01)
-    for regulariser in (rewarded, ot.Cardinality(2, 0.1), ot.Unregularised()):
-        with pytest.raises(ProblemError, match="convex regulariser with a conjugate"):
+    for regulariser, got in (
+        (rewarded, "epsilon_code=-0.01"),
+        (ot.Scaled(ot.Cardinality(2, 0.1), 2.0), "Cardinality"),
+        (ot.Unregularised(), "Unregularised"),
+        (ot.Rebated(ot.Entropic(0.1), (4,), ()), "Rebated"),
+    ):
+        with pytest.raises(ProblemError, match=f"adversary's view: .* got {got}.* no supremum over costs"):
             ot.adversarial_value(ot.OTProblem(cost=cost, regulariser=regulariser), cost)
-    with pytest.raises(ProblemError, match="convex regulariser with a conjugate"):
+    with pytest.raises(ProblemError, match="keeps both marginals, got rho"):
         ot.adversarial_value(ot.OTProblem(cost=cost, regulariser=ot.Entropic(0.1), rho=1.0), cost)
     with pytest.raises(ProblemError, match="expected a cost of shape"):
         ot.adversarial_value(ot.OTProblem(cost=cost, regulariser=ot.Entropic(0.1)), cost[:2])

@@ -215,7 +215,7 @@ def test_failures_are_told() -> None:
     plan = ot.solve(hard, solver=ot.NestedNewton(), tolerance=1e-18, on_failure="return")
     assert plan.status is ot.Status.STALLED
     for wrong in (ot.Entropic(0.1), ot.Structured(ot.Entropic(0.1), ot.Blocks((3, 4)), epsilon_code=-0.1)):
-        with pytest.raises(ProblemError, match="NestedNewton solves Structured"):
+        with pytest.raises(ProblemError, match="^NestedNewton"):
             ot.solve(hard.derived(regulariser=wrong), solver=ot.NestedNewton())
     with pytest.raises(ProblemError, match="from_error"):
         ot.NestedNewton(from_error=0.0)

@@ -34,6 +34,112 @@ def test_the_fixture_of_smooth_ot(solver: ot.Solver, epsilon: float, value: floa
     assert float(plan.primal_value) == pytest.approx(value, abs=1e-6)
 
 
+class OnEntries(ot.Regulariser):
+    """The convention of smooth-ot: a charge on the entries ``t = a b d`` of a plan, not on its density ``d``.
+
+    ``sum_x sum_g gamma [(1 - share) / 2 |t_g|^2 + share |t_g|]`` over data ``x`` and groups ``g`` of rows, in closed
+    form ``t_g = max(0, 1 - gamma share / |s_g+|) s_g+ / (gamma (1 - share))``, with ``s+`` the positive part of the
+    slack. A column is charged ``b(x) omega(d)``, so ``omega`` has to know ``b``.
+    """
+
+    def __init__(self, gamma: float, share: float, groups: list[list[int]], b: Tensor) -> None:
+        self.ridge, self.norm, self.b = gamma * (1 - share), gamma * share, b
+        self.member = torch.zeros(len(groups), sum(map(len, groups)), dtype=torch.float64)
+        for index, group in enumerate(groups):
+            self.member[index, group] = 1.0
+
+    def entries(self, slack: Tensor) -> Tensor:
+        positive = slack.clamp_min(0)
+        sizes = (self.member @ positive.square()).sqrt()
+        kept = (1 - self.norm / sizes.clamp_min(1e-300)).clamp_min(0)
+        return (self.member.mT @ kept) * positive / self.ridge
+
+    def value(self, density: Tensor, a: Tensor) -> Tensor:
+        squares = self.member @ (a.unsqueeze(-1) * self.b * density).square()
+        return (self.ridge / 2 * squares + self.norm * squares.sqrt()).sum(-2) / self.b
+
+    def conjugate(self, slack: Tensor, a: Tensor) -> Tensor:
+        sizes = (self.member @ slack.clamp_min(0).square()).sqrt()
+        return (sizes - self.norm).clamp_min(0).square().sum(-2) / (2 * self.ridge * self.b)
+
+    def density(self, slack: Tensor, a: Tensor) -> Tensor:
+        return self.entries(slack) / (a.unsqueeze(-1) * self.b)
+
+
+ALONE, IN_GROUPS = [[0], [1], [2], [3], [4]], [[0, 1], [2, 3], [4]]
+
+
+@pytest.mark.parametrize(
+    ("gamma", "share", "groups", "value", "filled"),
+    [
+        (0.1, 0.0, ALONE, 0.203977, 12),
+        (1.0, 0.0, ALONE, 0.246167, 15),
+        (0.1, 0.2, IN_GROUPS, 0.221586, 24 - 14),
+        (1.0, 0.2, IN_GROUPS, 0.421468, None),
+        (1.0, 0.6, IN_GROUPS, 0.755700, None),
+    ],
+)
+def test_the_fixtures_of_smooth_ot_on_entries(
+    gamma: float, share: float, groups: list[list[int]], value: float, filled: int | None
+) -> None:
+    """Squared L2 and group lasso, six digits that primal and dual agree on; groups of entries that are filled."""
+    cost, a, b = smooth_ot()
+    problem = ot.OTProblem(cost=cost, a=a, b=b, regulariser=OnEntries(gamma, share, groups, b))
+    plan = ot.solve(problem, solver=ot.SemiDual(), tolerance=1e-8, max_steps=5000, on_failure="raise")
+    assert float(plan.value) == pytest.approx(value, abs=1e-6)
+    assert float(plan.primal_value) == pytest.approx(value, abs=1e-6)
+    if filled is not None:
+        by_group = OnEntries(gamma, share, groups, b).member @ plan.matrix()
+        assert int((by_group > 0).sum()) == filled
+
+
+@pytest.mark.parametrize("gamma", [0.1, 1.0])
+def test_squares_of_entries_are_quadratic_at_uniform_weights(gamma: float) -> None:
+    """``gamma / 2 |t|^2 = gamma / 2 sum (a b d)^2 = gamma a b / 2 E d^2`` where ``a b = 1 / (n m)`` throughout."""
+    cost, _, b = smooth_ot()
+    n, m = cost.shape
+    on_entries = OnEntries(gamma, 0.0, ALONE, torch.full_like(b, 1 / m))
+    theirs, ours = (
+        ot.solve(
+            ot.OTProblem(cost=cost, regulariser=regulariser),
+            solver=ot.SemiDual(),
+            tolerance=1e-9,
+            max_steps=5000,
+        )
+        for regulariser in (on_entries, ot.Quadratic(gamma / (n * m)))
+    )
+    assert float(ours.value) == pytest.approx(float(theirs.value), abs=1e-9)
+    torch.testing.assert_close(ours.matrix(), theirs.matrix(), atol=1e-8, rtol=0)
+
+
+@pytest.mark.parametrize(("gamma", "share"), [(0.1, 0.2), (1.0, 0.2), (1.0, 0.6)])
+def test_group_lasso_of_entries_is_ours_at_uniform_weights_and_equal_groups(
+    gamma: float, share: float
+) -> None:
+    """With ``G`` rows a group ``|t_g| = sqrt(G E[d^2 | g]) / (n m)``.
+
+    So the ridge ``gamma (1 - share)`` becomes ``gamma (1 - share) / (n m)``, and the norm ``gamma share`` becomes
+    ``gamma share / sqrt(G)``: over ``m`` data and ``n / G`` groups ours weighs ``sqrt(E[d^2 | g])`` by ``G / (n m)``.
+    With groups of several sizes there is no one such number.
+    """
+    random = np.random.RandomState(0)
+    n, m, size = 6, 8, 2
+    cost, b = torch.from_numpy(random.rand(n, m)), torch.full((m,), 1 / m, dtype=torch.float64)
+    ridge, norm = gamma * (1 - share) / (n * m), gamma * share / size**0.5
+    converted = ot.GroupLasso(ridge + norm, norm / (ridge + norm), ot.Blocks(code=(n // size, size)))
+    theirs, ours = (
+        ot.solve(
+            ot.OTProblem(cost=cost, regulariser=regulariser),
+            solver=ot.SemiDual(),
+            tolerance=1e-9,
+            max_steps=5000,
+        )
+        for regulariser in (OnEntries(gamma, share, [[0, 1], [2, 3], [4, 5]], b), converted)
+    )
+    assert float(ours.value) == pytest.approx(float(theirs.value), abs=1e-8)
+    torch.testing.assert_close(ours.matrix(), theirs.matrix(), atol=1e-7, rtol=0)
+
+
 @pytest.mark.parametrize("relative", [0.1, 0.01])
 def test_regot_finds_the_same_entropic_plan(relative: float) -> None:
     """RegOT charges ``reg sum pi (log pi - 1)``, which has the same plan."""

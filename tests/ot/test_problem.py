@@ -52,11 +52,20 @@ def test_solvers_refuse_what_they_cannot_solve() -> None:
     problem = ot.OTProblem(cost=COST, regulariser=structured)
     for solver, message in [
         (ot.Sinkhorn(), "solves Entropic"),
-        (ot.Nested(), "epsilon_code > 0"),
-        (ot.SemiDual(), "epsilon_code > 0"),
+        (ot.Nested(), "^Nested: .* epsilon_code > 0, got epsilon_code=0.0; use PerturbedCostLoop"),
+        (
+            ot.NestedNewton(),
+            "^NestedNewton: .* epsilon_code > 0, got epsilon_code=0.0; use PerturbedCostLoop",
+        ),
+        (ot.SemiDual(), "^SemiDual: .* epsilon_code > 0, got epsilon_code=0.0; use PerturbedCostLoop"),
     ]:
         with pytest.raises(ProblemError, match=message):
             ot.solve(problem, solver=solver)
+    for solver, plain in ((ot.Nested(), "Sinkhorn"), (ot.NestedNewton(), "Newton")):
+        with pytest.raises(
+            ProblemError, match=f"solves Structured problems, got Entropic; use {plain} for Ent"
+        ):
+            ot.solve(ot.OTProblem(cost=COST, regulariser=ot.Entropic(0.1)), solver=solver)
     with pytest.raises(ProblemError, match="solves Structured"):
         ot.solve(ot.OTProblem(cost=COST, regulariser=ot.Entropic(0.1)), solver=ot.PerturbedCostLoop())
 

@@ -1,11 +1,12 @@
 """Every regulariser keeps the contract, and its own promise."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 import torch
-from ot_contracts import RegulariserContract, random_cost, random_weights
+from ot_contracts import RegulariserContract, random_cost, random_weights, rng
 from scipy.optimize import linprog
 
 from infot import ot
@@ -73,6 +74,80 @@ class TestCardinality(RegulariserContract):
         else:
             assert plan.marginal_error > 1e-6
 
+    @pytest.mark.parametrize("k", [1, 3, 5, 9])
+    def test_under_equal_weights_the_potential_has_a_closed_form(self, k: int) -> None:
+        a = torch.full((2, 6), 1 / 6, dtype=torch.float64)
+        regulariser, score = ot.Cardinality(k, 2.0), self.slack(3)
+        by_bisection = ot.Regulariser.potential(regulariser, score, a)
+        torch.testing.assert_close(regulariser.potential(score, a), by_bisection, atol=1e-13, rtol=0)
+
+    def test_no_solver_can_make_marginals_exact_where_the_rule_costs_something(self) -> None:
+        """The best plan over all sets of two latents a datum lies above the best dual bound.
+
+        A plan of potentials with the right marginals would have a value no higher than that bound. Other latents are
+        made so dear that their share can only lower the least of the values.
+        """
+        cost = random_cost(4, 3, 0)
+        rule = ot.OTProblem(cost=cost, regulariser=ot.Cardinality(2, 0.5))
+        plan = ot.solve(rule, tolerance=1e-9, on_failure="return")
+        pairs = list(itertools.combinations(range(4), 2))
+        kept = torch.zeros(len(pairs) ** 3, 4, 3, dtype=torch.bool)
+        for index, chosen in enumerate(itertools.product(pairs, repeat=3)):
+            for datum, pair in enumerate(chosen):
+                kept[index, list(pair), datum] = True
+        restricted = ot.OTProblem(cost=torch.where(kept, cost, 100.0), regulariser=ot.Quadratic(0.5))
+        best = ot.solve(restricted, tolerance=1e-3, max_steps=3000, on_failure="return").value.min()
+        assert plan.status is ot.Status.STALLED
+        assert float(best) > float(plan.value) + 1e-3
+
+    def test_few_data_are_torn(self) -> None:
+        """Three mixtures are enough to make four rows exact, and a torn datum moves at most all of its mass."""
+        problem = ot.OTProblem(cost=random_cost(4, 400, 0), regulariser=ot.Cardinality(2, 0.5))
+        plan = ot.solve(problem, tolerance=1e-9, on_failure="return")
+        assert plan.status is ot.Status.STALLED
+        assert 1e-9 < float(plan.marginal_error) <= 2 * 3 / 400
+
+    def test_a_factor_hides_no_kinks(self) -> None:
+        """Solvers of turns hand their base over as it is, with its factor."""
+        cost = random_cost(6, 5, 4)
+        for rule in (self.regulariser(), ot.Scaled(ot.Cardinality(3, 1.0), 2.0)):
+            batch = ot.OTProblem(cost=cost, regulariser=rule).as_batch()
+            end = ot.SemiDual().solve(batch, tolerance=1e-6, max_steps=2000, start=None)
+            assert end.statuses == (ot.Status.STALLED,) and end.n_steps < 150
+
+    def test_the_bound_found_is_the_best_and_fewer_data_are_torn_than_there_are_latents(self) -> None:
+        """Mixtures of plans of potentials nearby with exact marginals, by a linear programme, cost no more than it.
+
+        Mixtures of columns bound the best dual bound from above, and a basic solution has few of them.
+        """
+        n, m = 6, 5
+        problem = ot.OTProblem(cost=random_cost(n, m, 4), regulariser=self.regulariser())
+        plan = ot.solve(problem, tolerance=1e-6, on_failure="return")
+        assert plan.status is ot.Status.STALLED and plan.n_steps < 150
+        batch, a = problem.as_batch(), torch.full((1, n), 1 / n, dtype=torch.float64)
+        columns, charges = [], []
+        for seed in range(60):
+            score = (
+                plan.f + 1e-4 * torch.randn(n, generator=rng(seed), dtype=torch.float64)
+            ) - problem.cost.mT
+            score = score.mT.unsqueeze(0)
+            density = batch.regulariser.density(score + batch.regulariser.potential(score, a).unsqueeze(1), a)
+            charge = (a.unsqueeze(-1) * density * batch.cost).sum(1) + batch.regulariser.value(density, a)
+            columns.append(density[0].mT / m)  # (m, n), what each datum gives to the rows
+            charges.append(charge[0] / m)
+        rows = torch.stack(columns).reshape(-1, n).mT
+        one_each = torch.eye(m, dtype=torch.float64).repeat(1, 60)
+        mixed = linprog(
+            torch.stack(charges).flatten().numpy(),
+            A_eq=torch.cat([rows, one_each]).numpy(),
+            b_eq=np.ones(n + m),
+            method="highs-ds",
+        )
+        assert mixed.status == 0
+        assert float(plan.value) - 1e-9 <= mixed.fun <= float(plan.value) + 1e-6
+        torn = ((mixed.x.reshape(60, m) > 1e-9).sum(0) > 1).sum()
+        assert 1 <= torn <= n - 1
+
 
 def test_scaled_equals_the_larger_strength() -> None:
     cost = random_cost(5, 4, 0)
@@ -139,13 +214,13 @@ def test_a_bisection_ends_where_no_number_is_left(
     dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Halving the bracket of a normal number takes as many steps as its mantissa has bits, and a few for the ends."""
-    regulariser, count, mass = ot.Cardinality(2, 0.1), [], ot.Cardinality._mass
+    regulariser, count, mass = ot.GroupLasso(0.1, 0.2, BLOCKS), [], ot.GroupLasso._mass
 
-    def counted(self: ot.Cardinality, score: torch.Tensor, g: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
+    def counted(self: ot.GroupLasso, score: torch.Tensor, g: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
         count.append(g)
         return mass(self, score, g, a)
 
-    monkeypatch.setattr(ot.Cardinality, "_mass", counted)
+    monkeypatch.setattr(ot.GroupLasso, "_mass", counted)
     score = 1 + torch.rand(1, 6, 5, generator=torch.Generator().manual_seed(0), dtype=dtype)
     a = torch.full((1, 6), 1 / 6, dtype=dtype)
     g = regulariser.potential(score, a)

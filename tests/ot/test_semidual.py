@@ -7,6 +7,7 @@ from torch import Tensor
 
 from infot import ot
 from infot.errors import ProblemError
+from infot.ot.solvers.stochastic import measured_stiffness
 
 BLOCKS = ot.Blocks(code=(3, 2))
 REGULARISERS = [
@@ -43,7 +44,10 @@ def test_batches_and_bad_potentials() -> None:
         ot.semidual_value(problem, f[:, :4])
     for price in (0.0, -0.1):
         rewarded = ot.Structured(ot.Entropic(0.1), ot.Blocks((3, 2)), epsilon_code=price)
-        with pytest.raises(ProblemError, match=f"epsilon_code > 0, got {price}; only a convex regulariser"):
+        with pytest.raises(
+            ProblemError,
+            match=f"the semi-dual: .* epsilon_code > 0, got epsilon_code={price}; use",
+        ):
             ot.semidual_value(ot.OTProblem(cost=cost, regulariser=ot.Scaled(rewarded, 2.0)), f)
     with pytest.raises(ProblemError, match="keeps both marginals"):
         ot.semidual_value(ot.OTProblem(cost=cost, regulariser=ot.Entropic(0.1), rho=1.0), f)
@@ -69,8 +73,12 @@ def stream(data: Tensor) -> ot.Draw:
         ot.Entropic(0.1),
         ot.Structured(ot.Entropic(0.2), blocks=ot.Blocks(code=(3, 4)), epsilon_code=0.1),
         ot.Quadratic(0.3),
+        ot.Pointwise(lambda s: s.clamp_min(0) ** 3 / 3, lambda s: s.clamp_min(0) ** 2),
+        ot.Scaled(ot.Pointwise(lambda s: s.clamp_min(0).square() / 2, lambda s: s.clamp_min(0)), 0.3),
+        ot.Relative(ot.Entropic(0.05)),
+        ot.Relative(ot.Pointwise(torch.expm1, torch.exp)),
     ],
-    ids=lambda r: type(r).__name__,
+    ids=["Entropic", "Structured", "Quadratic", "cubes", "squares", "relative", "relative own"],
 )
 def test_a_bank_of_latents_learns_the_potential_of_the_whole_data(regulariser: ot.Regulariser) -> None:
     latents = torch.randn(12, 2, generator=rng(0), dtype=torch.float64)
@@ -79,7 +87,9 @@ def test_a_bank_of_latents_learns_the_potential_of_the_whole_data(regulariser: o
     fitted = ot.StochasticAscent(steps=600, batch=128, first=256).fit(
         latents, stream(data), regulariser=regulariser, rng=rng(3), weights=a
     )
-    whole = ot.OTProblem.from_points(latents, data, regulariser=regulariser, a=a)
+    # prices that are relative are those of the first sample; the whole data are solved at the same
+    sample = ot.OTProblem.from_points(latents, stream(data)(256, rng(3)), regulariser=regulariser, a=a)
+    whole = ot.OTProblem.from_points(latents, data, regulariser=sample.regulariser, a=a)
     plan = ot.solve(whole, tolerance=1e-8, max_steps=5000)
     # the value is within what 512 data leave open; what the potential falls short by is second order
     assert float(plan.value - ot.semidual_value(whole, fitted.f)) < 2e-3
@@ -89,6 +99,31 @@ def test_a_bank_of_latents_learns_the_potential_of_the_whole_data(regulariser: o
     torch.testing.assert_close(fitted.posterior(data).sum(0), torch.ones(400, dtype=torch.float64))
     first = ot.solve(fitted.problem(data[:256]), tolerance=1e-6, max_steps=5000)
     assert ot.semidual_value(whole, fitted.f) > ot.semidual_value(whole, first.f)
+
+
+def test_relative_prices_are_those_of_the_first_sample() -> None:
+    latents, data = (torch.randn(n, 2, generator=rng(n), dtype=torch.float64) for n in (5, 90))
+    fitted = ot.StochasticAscent(steps=3, batch=20, first=30).fit(
+        latents, stream(data), regulariser=ot.Relative(ot.Entropic(0.1)), rng=rng(3)
+    )
+    mean = ot.squared_euclidean(latents, stream(data)(30, rng(3))).mean()
+    assert isinstance(fitted.regulariser, ot.Entropic)
+    assert fitted.regulariser.epsilon == pytest.approx(0.1 * float(mean), rel=1e-12)
+
+
+def test_a_pointwise_regulariser_takes_steps_by_its_curvature() -> None:
+    """Of entropy that is epsilon over the largest row mass; of squares gamma over the largest share of data coupled."""
+    cost, a = random_cost(6, 5, 0), random_weights(6, 1)
+    own = ot.Pointwise(lambda s: 0.2 * torch.expm1(s / 0.2), lambda s: torch.exp(s / 0.2))
+    entropic = ot.OTProblem(cost=cost, a=a, regulariser=own)
+    f = ot.solve(entropic, tolerance=1e-10).f
+    assert measured_stiffness(entropic, f) == pytest.approx(0.2, rel=1e-8)
+    squares = ot.Scaled(ot.Pointwise(lambda s: s.clamp_min(0).square() / 2, lambda s: s.clamp_min(0)), 0.05)
+    problem = ot.OTProblem(cost=cost, a=a, regulariser=squares)
+    plan = ot.solve(problem, tolerance=1e-10, max_steps=5000)
+    share = (plan.matrix() > 0).double().mean(1).max()
+    assert float(share) < 1
+    assert measured_stiffness(problem, plan.f) == pytest.approx(0.05 / float(share), rel=1e-12)
 
 
 class Quadratic(torch.nn.Module):
@@ -147,3 +182,8 @@ def test_bad_settings_are_named() -> None:
     for regulariser in (ot.Rebated(ot.Entropic(0.1), (4,), ()), ot.Unregularised()):
         with pytest.raises(ProblemError, match="convex regulariser with a price"):
             ot.StochasticAscent().fit(latents, stream(latents), regulariser=regulariser, rng=rng(0))
+    for density in (lambda s: s.detach().clamp_min(0), lambda s: (s > 0).to(s) * 2 + 0 * s):
+        with pytest.raises(ProblemError, match="finite derivative that torch can follow.*got 0"):
+            ot.StochasticAscent().fit(
+                latents, stream(latents), regulariser=ot.Pointwise(torch.relu, density), rng=rng(0)
+            )

@@ -162,10 +162,15 @@ def test_padding_is_differentiated_around_and_zero_weights_are_refused() -> None
 
 def test_what_jumps_is_refused_with_the_reason() -> None:
     problem = ot.OTProblem(cost=random_cost(6, 4, 0), regulariser=ot.Cardinality(2, 0.5))
-    with pytest.raises(ProblemError, match="got Cardinality: the couplings that it keeps jump with the cost"):
+    with pytest.raises(
+        ProblemError, match="got Cardinality, whose couplings jump with the cost; the gradient"
+    ):
         ot.solve(problem, gradient=ot.Implicit(), on_failure="return", max_steps=3)
     bare = ot.OTProblem(cost=random_cost(6, 4, 0), regulariser=ot.Unregularised())
-    with pytest.raises(ProblemError, match="a convex smoothing with a conjugate .*, got Unregularised"):
+    with pytest.raises(
+        ProblemError,
+        match="gradients of plans: expected a convex smoothing .* got Unregularised",
+    ):
         ot.solve(bare, gradient=ot.Implicit())
     smooth = ot.OTProblem(cost=random_cost(6, 4, 0), regulariser=ot.Quadratic(0.5))
     with pytest.raises(

@@ -167,3 +167,13 @@ def test_sums_have_no_conjugate_and_rebates_need_their_axes() -> None:
         ot.solve(ot.OTProblem(cost=random_cost(12, 5, 0), regulariser=regulariser), solver=ot.SemiDual())
     with pytest.raises(ProblemError, match="axes 0 to 1"):
         ot.Rebated(ot.Entropic(0.2), sizes=(3, 4), rebates=(ot.Rebate(axes=(2,), price=0.1),))
+
+
+def test_rebates_on_a_cardinality_rule_converge_to_what_torn_data_allow() -> None:
+    """Five of 600 data may be torn between sets of latents, each by all of its mass at most."""
+    base, rebate = ot.Cardinality(3, 2.0), ot.Rebate((0,), 0.1)
+    problem = ot.OTProblem(cost=random_cost(6, 600, 4), regulariser=ot.Rebated(base, (3, 2), (rebate,)))
+    plan = ot.solve(problem, tolerance=2 * 5 / 600, max_steps=50, on_failure="raise")
+    plain = ot.solve(problem.derived(regulariser=base), tolerance=2 * 5 / 600, on_failure="raise")
+    assert int((plan.matrix() > 0).sum(0).max()) <= 3
+    assert plan.mutual_information((0,)) > ot.Plan(problem, plain.solution).mutual_information((0,))

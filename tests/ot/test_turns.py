@@ -8,13 +8,15 @@ from ot_contracts import random_cost, random_weights
 
 from infot import ot
 from infot.errors import ConvergenceError, ConvergenceWarning, ProblemError
-from infot.ot.solvers.turns import distance_bound, turned
+from infot.ot.solvers.turns import DISTANCE, cost_unit, distance_bound, turned
 
 COST, A, B = random_cost(12, 8, 0), random_weights(12, 1), random_weights(8, 2)
 SOLVERS = [ot.PerturbedCostLoop(), ot.ConditionalGradient()]
 CODE = ot.Structured(ot.Entropic(0.2), ot.Blocks(code=(3, 4)), 0.05)
 ORDERED = ot.Structured(ot.Entropic(0.2), ot.Blocks(code=(3, 2, 2)), (0.03, 0.1))
 TWO = ot.Rebated(ot.Entropic(0.2), (3, 2, 2), (ot.Rebate((0,), 0.1), ot.Rebate((1,), 0.06)))
+FREE = ot.Structured(ot.Entropic(0.2), ot.Blocks(code=(3, 4)), 0.0)
+FREE_FIRST = ot.Structured(ot.Entropic(0.2), ot.Blocks(code=(3, 2, 2)), (0.0, 0.05))
 REWARDED = ot.Structured(ot.Entropic(0.2), ot.Blocks(code=(3, 4)), -0.03)
 PEARSON = ot.Rebated(ot.Entropic(0.2), (3, 4), (ot.Rebate((0,), 0.05, ot.ChiSquare()),))
 ON_QUADRATIC = ot.Rebated(ot.Quadratic(0.3), (3, 4), (ot.Rebate((0,), 0.05, ot.ChiSquare()),))
@@ -24,7 +26,7 @@ OWN = ot.Augmented(
     lambda density, a: 0.2 * density,
 )
 CONVEX = {"code": CODE, "ordered": ORDERED, "two blocks": TWO}
-OTHERS = {"rewarded": REWARDED, "chi square": PEARSON, "quadratic base": ON_QUADRATIC}
+OTHERS = {"free code": FREE, "rewarded": REWARDED, "chi square": PEARSON, "quadratic base": ON_QUADRATIC}
 
 
 def solved(regulariser: ot.Regulariser, solver: ot.Solver | None, tolerance: float, **wishes) -> ot.Plan:
@@ -161,9 +163,124 @@ class TestBound:
             return ot.Rebated(ot.Entropic(0.2), (3, 4), tuple(ot.Rebate((0,), price) for price in prices))
 
         assert rebated(0.05, 0.1).strength == pytest.approx(0.05)
-        assert rebated(0.1, 0.06, 0.04).strength == rebated(0.3).strength == 0
-        assert PEARSON.strength == REWARDED.strength == ON_QUADRATIC.strength == OWN.strength == 0
+        assert rebated(0.1, 0.06, 0.04).strength == FREE.strength == OWN.strength == 0
+        assert rebated(0.3).strength == pytest.approx(-0.1)
+        assert REWARDED.strength == -0.03
+        assert PEARSON.strength == ON_QUADRATIC.strength == ot.Cardinality(2, 1.0).strength == -math.inf
         assert ORDERED.strength == 0.03
+        assert ot.Scaled(ot.Cardinality(2, 1.0), 3.0).strength == -math.inf
+        factors = torch.tensor([2.0, 5.0])
+        assert [ot.Scaled(r, factors).strength for r in (ot.Entropic(0.1), REWARDED)] == [0.2, -0.15]
+
+    def test_a_factor_on_the_base_is_seen(self) -> None:
+        rebates = (ot.Rebate((0,), 0.1),)
+        plain, scaled = (
+            solved(ot.Rebated(base, (3, 4), rebates), None, 1e-7, on_failure="raise")
+            for base in (ot.Entropic(0.2), ot.Scaled(ot.Entropic(0.1), 2.0))
+        )
+        assert scaled.solution.residual is not None and scaled.solution.residual.name == DISTANCE
+        assert apart(plain, scaled) <= 4e-7
+
+
+def all_of_epsilon(rest: float) -> ot.Rebated:
+    """Return rebates that leave a share of the price of every block."""
+    prices = [(1 - rest) * price for price in (0.12, 0.08)]
+    return ot.Rebated(ot.Entropic(0.2), (3, 2, 2), tuple(ot.Rebate((k,), p) for k, p in enumerate(prices)))
+
+
+def missing(plan: ot.Plan) -> float:
+    assert plan.residual is not None
+    return float(plan.residual)
+
+
+class TestGap:
+    """Where information through the code is free, the value is certified and the plan need not be unique."""
+
+    @pytest.mark.parametrize("solver", SOLVERS, ids=lambda s: type(s).__name__)
+    @pytest.mark.parametrize(
+        ("free", "priced", "nats"),
+        [
+            (FREE, ot.Structured(ot.Entropic(0.2), ot.Blocks(code=(3, 4)), 1e-3), 1e-3 * math.log(3)),
+            (
+                FREE_FIRST,
+                ot.Structured(ot.Entropic(0.2), ot.Blocks(code=(3, 2, 2)), (1e-3, 0.05)),
+                1e-3 * math.log(3),
+            ),
+            (
+                all_of_epsilon(0.0),
+                all_of_epsilon(1e-2),
+                1e-2 * (0.12 * math.log(3) + 0.08 * math.log(2)),
+            ),
+        ],
+        ids=["code", "ordered", "two blocks"],
+    )
+    def test_it_holds_at_every_turn(
+        self, solver: ot.Solver, free: ot.Regulariser, priced: ot.Regulariser, nats: float
+    ) -> None:
+        """The optimum is at most that at a small price, and lower by no more than the most that could be charged."""
+        solver_near = ot.NestedNewton() if isinstance(priced, ot.Structured) else None
+        near = float(solved(priced, solver_near, 1e-9, on_failure="raise").value)
+        assert free.strength == 0 < priced.strength
+        for turns in (1, 3, 10, 100):
+            plan = solved(free, solver, 1e-11, max_steps=turns, on_failure="return")
+            gap = missing(plan) * float((A.unsqueeze(1) * B * COST).sum())
+            assert float(plan.value) >= near - nats - 1e-9
+            assert float(plan.value) - gap <= near + 1e-9
+        assert gap < 0.2 * nats
+
+    @pytest.mark.parametrize("solver", SOLVERS, ids=lambda s: type(s).__name__)
+    def test_without_noise_it_is_the_gap_to_the_linear_programme(self, solver: ot.Solver) -> None:
+        """One draw a code: nothing is charged at all, and turns are proximal steps of the linear programme."""
+        linear = float(solved(ot.Unregularised(), None, 1e-9).value)
+        regulariser = ot.Structured(ot.Entropic(0.2), ot.Blocks(code=(12, 1)), 0.0)
+        unit = float((A.unsqueeze(1) * B * COST).sum())
+        for turns in (1, 3, 10, 30):
+            plan = solved(regulariser, solver, 1e-11, max_steps=turns, on_failure="return")
+            above = float(plan.value) - linear
+            assert -1e-9 <= above <= missing(plan) * unit + 1e-9
+        assert above < 0.03
+        done = solved(regulariser, solver, 1e-7, on_failure="raise")
+        assert float(done.value) == pytest.approx(linear, abs=2e-7)
+
+    def test_it_is_the_gap_to_the_semidual(self) -> None:
+        a = A.reshape(1, 3, 4)
+        for turns in (1, 4, 16):
+            plan = solved(FREE, SOLVERS[0], 1e-13, max_steps=turns, on_failure="return")
+            problem = plan.problem.as_batch()
+            noise = a / a.sum(-1, keepdim=True)
+            slack = (plan.f.unsqueeze(-1) - COST).reshape(1, 3, 4, 8) / 0.2
+            by_code = -0.2 * (noise.unsqueeze(-1).log() + slack).logsumexp(2)
+            below = (A * plan.f).sum() + (B * by_code.amin(1)).sum()
+            gap = missing(plan) * float(cost_unit(problem))
+            assert float(plan.value - below) == pytest.approx(gap, abs=1e-12, rel=1e-9)
+
+    def test_codes_without_weight_have_no_part_in_it(self) -> None:
+        weights = A.reshape(3, 4) * torch.tensor([[1.0], [0.0], [1.0]], dtype=torch.float64)
+        weights = weights.flatten() / weights.sum()
+        two = ot.Structured(ot.Entropic(0.2), ot.Blocks(code=(2, 4)), 0.0)
+        kept = weights > 0
+        # the code without weight would be far the best
+        cost = torch.where(kept.unsqueeze(1), COST, -5.0)
+        for turns in (1, 5):
+            whole, part = (
+                ot.solve(problem, solver=SOLVERS[0], tolerance=1e-12, max_steps=turns, on_failure="return")
+                for problem in (
+                    ot.OTProblem(cost=cost, a=weights, b=B, regulariser=FREE),
+                    ot.OTProblem(cost=COST[kept], a=weights[kept], b=B, regulariser=two),
+                )
+            )
+            assert missing(whole) == pytest.approx(missing(part), abs=1e-10, rel=1e-6)
+
+    def test_it_holds_where_the_density_of_a_code_underflows(self) -> None:
+        cost = COST.float()
+        problem = ot.OTProblem(
+            cost=cost, regulariser=ot.Structured(ot.Entropic(0.002), ot.Blocks(code=(12, 1)), 0.0)
+        )
+        linear = float(ot.solve(problem.derived(regulariser=ot.Unregularised())).value)
+        plan = ot.solve(problem, tolerance=1e-5, max_steps=300, on_failure="raise")
+        assert bool((plan.code_density() == 0).any())
+        # rows are exact and columns within the tolerance, at potentials of order one
+        assert abs(float(plan.value) - linear) <= missing(plan) * float(cost.mean()) + 2e-5
 
 
 class TestWhatIsSaid:
@@ -172,6 +289,8 @@ class TestWhatIsSaid:
         [
             (CODE, SOLVERS[0], "bound on the L1 distance from the optimal plan"),
             (CODE, SOLVERS[1], "bound on the L1 distance from the optimal plan"),
+            (FREE, SOLVERS[0], r"gap over the mean of \|cost\|"),
+            (FREE, SOLVERS[1], r"gap over the mean of \|cost\|"),
             (REWARDED, SOLVERS[0], "L1 change of the plan in the last turn"),
             (REWARDED, SOLVERS[1], r"gap over the mean of \|cost\|"),
             (OWN, SOLVERS[1], r"gap over the mean of \|cost\|"),

@@ -16,13 +16,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from infot.errors import ProblemError
+from infot.ot.convexity import check_smoothing
 from infot.ot.entry import solve
 from infot.ot.plan import Plan
 from infot.ot.problem import OTProblem
-from infot.ot.rebates import Composite
-from infot.ot.regularisers import Unregularised, unscaled
-from infot.ot.sparse import Cardinality
-from infot.ot.structure import Structured
+from infot.ot.regularisers import Unregularised
 
 __all__ = ["Adversary", "adversarial_cost", "adversarial_value"]
 
@@ -113,11 +111,9 @@ def _price(batch: OTProblem, cost: Float[Tensor, "B n m"]) -> Float[Tensor, " B"
 
 def _convex(problem: OTProblem) -> OTProblem:
     """Return the problem, after checking that minimum and supremum may be exchanged."""
-    regulariser = unscaled(problem.regulariser)
-    concave = isinstance(regulariser, Structured) and not regulariser.convex
-    if concave or isinstance(regulariser, Composite | Cardinality | Unregularised) or problem.rho is not None:
-        raise ProblemError(
-            "the adversary's view needs a convex regulariser with a conjugate and kept marginals, got "
-            f"{type(regulariser).__name__} and rho={problem.rho}"
-        )
+    check_smoothing(
+        problem.regulariser, "the adversary's view", "what is not convex is no supremum over costs"
+    )
+    if problem.rho is not None:
+        raise ProblemError(f"the adversary's view keeps both marginals, got rho={problem.rho}")
     return problem

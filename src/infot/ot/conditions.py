@@ -6,12 +6,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from infot.errors import ProblemError
+from infot.ot.convexity import check_smoothing
 from infot.ot.problem import OTProblem
-from infot.ot.rebates import Composite
-from infot.ot.regularisers import Entropic, Regulariser, Unregularised
+from infot.ot.regularisers import Entropic, Regulariser
 from infot.ot.scaling import without_factor
 from infot.ot.slack_stationarity import SlackStationarity, slack_curvature
-from infot.ot.sparse import Cardinality
 from infot.ot.stationarity import Stationarity, contraction, curvature, nest_of
 from infot.ot.structure import Nest, Structured
 
@@ -30,7 +29,7 @@ def differentiable_problem(problem: OTProblem) -> tuple[OTProblem, float | Float
     """
     batch, factor = without_factor(problem.on_graph())
     regulariser, weights = batch.regulariser, batch.row_weights.detach()
-    _check_regulariser(regulariser)
+    check_smoothing(regulariser, "gradients of plans", "the gradient of the value (Envelope) exists for all")
     if isinstance(regulariser, Structured) and not bool(
         (Nest.of(regulariser, weights).code_weights > 0).all()
     ):
@@ -43,22 +42,6 @@ def differentiable_problem(problem: OTProblem) -> tuple[OTProblem, float | Float
             "weight has no potential there; drop it, or detach the weights"
         )
     return batch, 1.0 if factor is None else factor
-
-
-def _check_regulariser(regulariser: Regulariser) -> None:
-    if isinstance(regulariser, Cardinality):
-        raise ProblemError(
-            "gradients of plans need a convex rule, got Cardinality: the couplings that it keeps jump with the cost, "
-            "and its potentials solve a dual bound whose plan may miss the marginals; the gradient of the value "
-            "(Envelope) exists"
-        )
-    rewarded = isinstance(regulariser, Structured) and not regulariser.convex
-    if rewarded or isinstance(regulariser, Composite | Unregularised):
-        raise ProblemError(
-            "gradients of plans need a convex smoothing with a conjugate (Entropic, Structured with epsilon_code > 0, "
-            f"Quadratic, GroupLasso, Pointwise), got {type(regulariser).__name__}; the gradient of the value "
-            "(Envelope) exists for all"
-        )
 
 
 def nested(regulariser: Regulariser) -> bool:

@@ -10,14 +10,12 @@ from torch import Tensor
 from infot.errors import ProblemError
 from infot.numerics import safe_log
 from infot.ot.density import density_of, smoothing_of, spread_over_noise
-from infot.ot.information import dependence, latent_information
+from infot.ot.information import block_information, blocks_of, code_masses
 from infot.ot.problem import OTProblem
-from infot.ot.rebates import Rebated
-from infot.ot.regularisers import price, unscaled
+from infot.ot.regularisers import price
 from infot.ot.rounding import round_to_marginals
 from infot.ot.solution import Solution
 from infot.ot.status import Status
-from infot.ot.structure import Blocks, check_axes
 from infot.ot.unbalanced import departure, target
 
 __all__ = ["Plan"]
@@ -180,26 +178,9 @@ class Plan:
             total = total + departure((a.unsqueeze(-1) * self._density).sum(-2), b, prices[1])
         return self._out(total)
 
-    def _blocks(self) -> Blocks:
-        if self.problem.blocks is None:
-            raise ProblemError(
-                "this plan has no blocks; give OTProblem(blocks=...) or a Structured regulariser, "
-                "or name axes of the grid of a Rebated one"
-            )
-        return self.problem.blocks
-
-    @cached_property
-    def _code_masses(self) -> Tensor:
-        blocks, matrix = self._blocks(), self._matrix
-        return matrix.reshape(matrix.shape[0], blocks.n_codes, blocks.n_noise, -1).sum(2)
-
-    def _code_weights(self) -> Tensor:
-        blocks = self._blocks()
-        return self._batch.row_weights.reshape(-1, blocks.n_codes, blocks.n_noise).sum(-1)
-
     @cached_property
     def _code_density(self) -> Tensor:
-        blocks, batch = self._blocks(), self._batch
+        blocks, batch = blocks_of(self.problem), self._batch
         weights = batch.row_weights.reshape(-1, blocks.n_codes, blocks.n_noise)
         total = weights.sum(-1, keepdim=True)
         conditional = torch.where(total > 0, weights / total, 1 / blocks.n_noise)
@@ -210,41 +191,8 @@ class Plan:
         """Return ``r(c, x)``: the density of (code, datum) under the plan against independence."""
         return self._out(self._code_density)
 
-    def _grid(self, axes: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the sizes of the latent grid, once it is known that axes name a block of it."""
-        regulariser = unscaled(self.problem.regulariser)
-        if isinstance(regulariser, Rebated):
-            check_axes(axes, len(regulariser.sizes))
-            return regulariser.sizes
-        blocks = self._blocks()
-        blocks.check_first(axes)
-        return blocks.code
-
-    def _block_masses(self, block: str | tuple[int, ...]) -> tuple[Tensor, Tensor]:
-        """Return the masses of (block, datum) and the weights of the block."""
-        if block == "latent":
-            return self._matrix, self._batch.row_weights
-        if block == "code":
-            return self._code_masses, self._code_weights()
-        if isinstance(block, str):
-            raise ProblemError(f"expected the block 'code' or 'latent' or a tuple of axes, got {block!r}")
-        sizes, matrix = self._grid(block), self._matrix
-        others = [1 + axis for axis in range(len(sizes)) if axis not in block]
-        masses = matrix.reshape(-1, *sizes, matrix.shape[-1])
-        weights = self._batch.row_weights.reshape(-1, *sizes)
-        if others:  # without axes to sum over torch sums over all
-            masses, weights = masses.sum(others), weights.sum(others)
-        return masses.reshape(len(matrix), -1, matrix.shape[-1]), weights.reshape(len(matrix), -1)
-
     def _information(self, block: str | tuple[int, ...]) -> Tensor:
-        batch = self._batch
-        if block == "latent" and batch.marginal_prices is None:
-            return latent_information(batch, self.solution, self._matrix)
-        masses, weights = self._block_masses(block)
-        if batch.marginal_prices is None:
-            return dependence(masses, weights, batch.column_weights)
-        masses = masses / masses.sum((-2, -1), keepdim=True)
-        return dependence(masses, masses.sum(-1), masses.sum(-2))
+        return block_information(self._batch, self.solution, self._matrix, block)
 
     def mutual_information(self, block: str | tuple[int, ...] = "code") -> Float[Tensor, "*batch"]:
         r"""Return the information in nats that a block of the latent carries about the data, ``I(block; x)``.
@@ -318,8 +266,8 @@ class Plan:
     def coupled_codes(self, threshold: float = 1e-3) -> Float[Tensor, "*batch"]:
         """Return the share of (code, datum) pairs with weight that are coupled: how sparse the plan is in the code."""
         columns = self._batch.column_weights.unsqueeze(-2)
-        coupled = self._code_masses > threshold * columns
-        present = (columns > 0) & (self._code_weights() > 0).unsqueeze(-1)
+        masses, weights = code_masses(self._batch, self._matrix)
+        coupled, present = masses > threshold * columns, (columns > 0) & (weights > 0).unsqueeze(-1)
         return self._out((coupled & present).sum((-2, -1)) / present.sum((-2, -1)).to(self.solution.f.dtype))
 
     def entropy(self) -> Float[Tensor, "*batch"]:

@@ -6,8 +6,8 @@ from torch import Tensor
 
 from infot.errors import ProblemError
 from infot.numerics import weighted_logsumexp
+from infot.ot.convexity import check_conjugate
 from infot.ot.plan import Plan
-from infot.ot.structure import check_convex
 
 __all__ = ["code_posterior", "coupling_of_latents", "latent_posterior", "transport_map"]
 
@@ -28,12 +28,13 @@ def latent_posterior(plan: Plan, cost: Float[Tensor, "n p"]) -> Float[Tensor, "n
         cost: Cost of each of the plan's latents to each new datum.
 
     Raises:
-        ProblemError: if the cost does not have the plan's rows or the plan has a batch axis.
+        ProblemError: if the cost does not have the plan's rows, the plan has a batch axis, or its regulariser no
+            conjugate.
     """
     problem = _single(plan).problem
     if cost.shape[0] != problem.cost.shape[0]:
         raise ProblemError(f"expected a cost with {problem.cost.shape[0]} rows, got {tuple(cost.shape)}")
-    check_convex(problem.regulariser, "only convex plans extend to unseen data")
+    check_conjugate(problem.regulariser, "a plan at unseen data", "solve for the plan with them")
     with torch.no_grad():
         a = problem.row_weights.unsqueeze(0)
         score = (plan.f.unsqueeze(-1) - cost).unsqueeze(0)

@@ -6,6 +6,7 @@ S convex. Such a sum has no conjugate in closed form (it would be an inf-convolu
 perturbation of the ground cost.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -135,12 +136,12 @@ class Rebated(Composite):
 
     @property
     def strength(self) -> float:
-        """What the rebates leave of the base's, if all of them are on information; zero where that is nothing."""
+        """What the rebates leave of the base's, if all of them are on information; otherwise none is known."""
         if not all(isinstance(rebate.gain, Information) for rebate in self.rebates):
-            return 0.0
+            return -math.inf
         left = self.base.strength - sum(rebate.price for rebate in self.rebates)
         rounding = 1e-12 * self.base.strength  # prices that sum to the base's leave nothing, but for this
-        return left if left > rounding else 0.0
+        return 0.0 if abs(left) <= rounding else left
 
     def _marginal(self, density: Tensor, a: Tensor, rebate: Rebate) -> tuple[Tensor, Tensor]:
         """Return block weights and density of (block, datum), with the other axes kept at size one."""

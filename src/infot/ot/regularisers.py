@@ -61,7 +61,10 @@ class Regulariser(ABC):
 
     @property
     def strength(self) -> float:
-        """A price ``mu`` of a nat such that ``Omega - mu KL(pi | a x b)`` is convex; zero where none is known."""
+        """The largest price ``mu`` of a nat at which ``Omega - mu KL(pi | a x b)`` is known to be convex.
+
+        Zero of what is convex and no more, below zero of what is not; minus infinity where none is known.
+        """
         return 0.0
 
     def times(self, factor: float) -> "Regulariser":
@@ -196,6 +199,12 @@ class Scaled(Regulariser):
         """Return ``factor * g`` of the base at ``score / factor``."""
         potential = self.base.potential(score / self.over(score), a)
         return self.over(potential) * potential
+
+    @property
+    def strength(self) -> float:
+        """That of the base times the factor, the least over a batch."""
+        factors, strength = torch.as_tensor(self.factor, dtype=torch.float64), self.base.strength
+        return min(float(factors.min()) * strength, float(factors.max()) * strength)
 
 
 def unscaled(regulariser: Regulariser) -> Regulariser:

@@ -7,11 +7,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from infot.errors import ProblemError
+from infot.ot.convexity import TURNS, check_conjugate
 from infot.ot.once import differentiable_once
 from infot.ot.plan import Plan
 from infot.ot.problem import OTProblem
 from infot.ot.solvers.base import finish, row_masses, statuses_of
-from infot.ot.structure import check_convex
 
 __all__ = ["plan_of_potential", "semidual_value"]
 
@@ -66,9 +66,7 @@ def semidual_value(problem: OTProblem, f: Float[Tensor, "*batch n"]) -> Float[Te
     """
     if problem.rho is not None:
         raise ProblemError("the semi-dual keeps both marginals, got a problem with rho")
-    check_convex(
-        problem.regulariser, "only a convex regulariser has a semi-dual that bounds the value from below"
-    )
+    check_conjugate(problem.regulariser, "the semi-dual", TURNS)
     if f.shape[-1] != problem.cost.shape[-2] or f.ndim != problem.cost.ndim - 1:
         raise ProblemError(
             f"expected a potential of {problem.cost.shape[-2]} rows, got shape {tuple(f.shape)}"

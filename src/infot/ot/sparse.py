@@ -1,5 +1,6 @@
 """Regularisers whose plans have exact zeros: quadratic, group lasso, cardinality; and the user's own."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -124,7 +125,11 @@ class Cardinality(Regulariser):
 
     ``omega*(s)`` keeps the ``k`` largest terms of the quadratic conjugate (Liu, Puigcerver, Blondel,
     "Sparsity-constrained optimal transport", arXiv 2209.15466). The rule is not convex: solvers find the best dual
-    bound, and the plan misses its marginals by what :attr:`Plan.marginal_error` tells where that is not attained.
+    bound, and the plan misses its marginals by what :attr:`Plan.marginal_error` tells where that is not attained: at a
+    kink of the dual, where data are torn between sets of latents. No solver can do better: a plan of potentials that
+    met its marginals would have the bound as its value, and the best plan under the rule may cost more. Generically at
+    most ``n - 1`` data are torn, since that many mixtures make ``n`` rows exact (a basic solution has no more), so with
+    ``m`` data of equal weight the error is at most ``2 (n - 1) / m``.
 
     Args:
         k: How many latents a datum may couple with, at least 1.
@@ -139,6 +144,11 @@ class Cardinality(Regulariser):
         _check_gamma(self.gamma)
         if self.k < 1:
             raise ProblemError(f"expected k >= 1, got {self.k}; a datum must couple with something")
+
+    @property
+    def strength(self) -> float:
+        """None at all: mixtures of plans that keep the rule break it."""
+        return -math.inf
 
     def _kept(self, slack: Tensor, a: Tensor) -> Tensor:
         """Return the positive part of the slack where its term is among the ``k`` largest, zero elsewhere."""
@@ -159,6 +169,16 @@ class Cardinality(Regulariser):
     def density(self, slack: Tensor, a: Tensor) -> Tensor:
         """Return ``max(s, 0) / gamma`` on the kept latents."""
         return self._kept(slack, a) / self.gamma
+
+    def potential(self, score: Tensor, a: Tensor) -> Tensor:
+        """Return ``g``; under equal weights that of the ``k`` largest scores alone, which are kept at every ``g``.
+
+        Under others the latents that are kept change with ``g``, where the mass of a column jumps, perhaps across one.
+        """
+        if not bool((a == a[:, :1]).all()):
+            return super().potential(score, a)
+        k = min(self.k, score.shape[-2])
+        return Quadratic(self.gamma).potential(score.topk(k, dim=-2).values, a[:, :k])
 
 
 @dataclass(frozen=True)

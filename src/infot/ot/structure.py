@@ -15,9 +15,9 @@ from torch import Tensor
 
 from infot.errors import ProblemError
 from infot.numerics import safe_log, weighted_logsumexp
-from infot.ot.regularisers import Entropic, Regulariser, unscaled
+from infot.ot.regularisers import Entropic, Regulariser
 
-__all__ = ["Blocks", "Nest", "Structured", "check_axes", "check_convex"]
+__all__ = ["Blocks", "Nest", "Structured", "check_axes"]
 
 
 @dataclass(frozen=True)
@@ -89,21 +89,6 @@ def check_axes(axes: tuple[int, ...], count: int) -> None:
     """
     if len(set(axes)) < len(axes) or any(axis not in range(count) for axis in axes):
         raise ProblemError(f"expected distinct axes from 0 to {count - 1}, got {axes}")
-
-
-def check_convex(regulariser: Regulariser, why: str) -> None:
-    """Make sure that a structured regulariser, whatever its factors, leaves information through the code a price.
-
-    Args:
-        regulariser: Any regulariser.
-        why: What needs it, for the message.
-
-    Raises:
-        ProblemError: if a price is zero or below.
-    """
-    base = unscaled(regulariser)
-    if isinstance(base, Structured) and not base.convex:
-        raise ProblemError(f"expected epsilon_code > 0, got {base.epsilon_code}; {why}")
 
 
 @dataclass(frozen=True)
@@ -261,8 +246,8 @@ class Structured(Regulariser):
 
     @property
     def strength(self) -> float:
-        """The smallest price of a nat, or zero where it is not above zero: the rest is convex in the plan."""
-        return max(min(self.epsilons_code), 0.0)
+        """The smallest price of a nat: the rest is convex in the plan."""
+        return min(self.epsilons_code)
 
     def times(self, factor: float) -> "Structured":
         """Return the regulariser with every price multiplied by ``factor``."""

@@ -9,12 +9,13 @@ from torch import Tensor
 
 from infot.errors import ProblemError
 from infot.ot.clouds.tiles import make_tiles
+from infot.ot.convexity import check_conjugate
 from infot.ot.costs import Cost, SquaredEuclidean
 from infot.ot.density import smoothing_of
 from infot.ot.padding import filled_points, masked_weights
 from infot.ot.regularisers import Entropic, Regulariser, price, unscaled
 from infot.ot.relative import Relative
-from infot.ot.structure import Blocks, Structured, check_convex
+from infot.ot.structure import Blocks, Structured
 from infot.ot.unbalanced import Price, Rho, check_rho
 from infot.ot.weights import checked_weights
 
@@ -91,7 +92,7 @@ class CloudProblem:
             fill(self, "regulariser", _at_price(base, float(self.epsilon)))
 
     def _check_structured(self, regulariser: Structured) -> None:
-        check_convex(regulariser, "clouds are solved by the nested soft minimum; give solve() the matrix")
+        check_conjugate(regulariser, "clouds", "give solve() the matrix")
         if self.rho is not None:
             raise ProblemError(
                 "expected kept marginals of clouds with a Structured regulariser, got rho; give solve() the matrix"

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from infot.errors import ProblemError
 from infot.numerics import safe_log, weighted_logsumexp
+from infot.ot.convexity import TURNS, check_conjugate
 from infot.ot.problem import OTProblem
 from infot.ot.regularisers import Entropic
 from infot.ot.solution import Solution
@@ -25,6 +26,7 @@ __all__ = [
     "lost_rows",
     "row_masses",
     "statuses_of",
+    "structured_of",
     "with_exact_rows",
 ]
 
@@ -90,6 +92,21 @@ def entropic_of(problem: OTProblem, solver: str) -> Entropic:
             f"{solver} solves Entropic problems, got {type(problem.regulariser).__name__}; "
             "use Nested for Structured and SemiDual for others"
         )
+    return problem.regulariser
+
+
+def structured_of(problem: OTProblem, solver: str, plain: str) -> Structured:
+    """Return the regulariser of a structured problem with prices above zero.
+
+    Raises:
+        ProblemError: if it is another one.
+    """
+    if not isinstance(problem.regulariser, Structured):
+        raise ProblemError(
+            f"{solver} solves Structured problems, got {type(problem.regulariser).__name__}; "
+            f"use {plain} for Entropic and SemiDual for others"
+        )
+    check_conjugate(problem.regulariser, solver, TURNS)
     return problem.regulariser
 
 

@@ -25,7 +25,7 @@ from infot.ot.solvers.exact import Exact
 from infot.ot.solvers.patience import Patience
 from infot.ot.solvers.sinkhorn import Sinkhorn
 from infot.ot.solvers.start import Start
-from infot.ot.solvers.turns import DISTANCE, check_base, distance_bound, first_density, turned
+from infot.ot.solvers.turns import GAP, certificate, check_base, cost_unit, first_density, turned
 from infot.ot.status import Status
 from infot.ot.structure import Structured
 
@@ -45,10 +45,11 @@ class ConditionalGradient(Solver):
     :class:`infot.ot.PerturbedCostLoop`, and end with the plan found last.
 
     Ends when the marginal error and a residual are below the tolerance. For rebates that leave the whole convex the
-    residual is a bound on the L1 distance from the optimal plan with the same marginals. Otherwise it is the gap, in
-    units of the mean of ``|C|``: how much the objective with the term linearised could still fall. For a convex term it
-    bounds how far the objective is from its optimum; for rebates that do not leave the whole convex it is what the last
-    turn gained at least, zero at stationary plans only, and says nothing of other plans.
+    residual is that of :class:`infot.ot.PerturbedCostLoop`, a bound on the distance of plan or value from the optimum.
+    Otherwise it is the gap, in units of the mean of ``|C|``: how much the objective with the term linearised could
+    still fall. For a convex term it bounds how far the objective is from its optimum; for rebates that do not leave the
+    whole convex it is what the last turn gained at least, zero at stationary plans only, and says nothing of other
+    plans.
 
     Args:
         inner: Solver of a turn's problem; left out, the one that suits the base regulariser.
@@ -82,7 +83,7 @@ class ConditionalGradient(Solver):
         if self.inner is None:
             check_base(problem.regulariser.base, "ConditionalGradient")
         state, concave = _State.first(problem, start), isinstance(problem.regulariser, Structured | Rebated)
-        unit = state.mean(problem.cost.abs()).clamp_min(torch.finfo(problem.cost.dtype).tiny)
+        unit = cost_unit(problem)
         n_steps = torch.zeros(len(unit), dtype=torch.long, device=unit.device)
         step, patience, otherwise = 0, Patience(_PATIENCE), Status.MAX_STEPS
         while True:
@@ -138,9 +139,11 @@ class _Turn:
 
 def _residual(problem: OTProblem, turn: _Turn, gap: Tensor) -> Residual:
     """Return what a turn leaves to be done: a bound on the distance of its plan, where there is one, or the gap."""
-    if problem.regulariser.strength > 0:
-        return Residual(DISTANCE, distance_bound(problem, turn.density, turn.perturbation))
-    return Residual("gap over the mean of |cost|", gap)
+    if isinstance(problem.regulariser, Structured | Rebated):
+        certified = certificate(problem, turn.density, turn.perturbation)
+        if certified is not None:
+            return certified
+    return Residual(GAP, gap)
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,7 @@ class _State:
     def first(cls, problem: OTProblem, start: Start | None) -> "_State":
         """Return where to begin; the gap compares plans with the same marginals, so those of a start are made exact."""
         density, a, b = first_density(problem, start), problem.row_weights, problem.column_weights
-        if problem.regulariser.strength > 0:
+        if isinstance(problem.regulariser, Structured | Rebated) and problem.regulariser.strength >= 0:
             return cls(problem, density)
         masses = round_to_marginals(a.unsqueeze(-1) * b.unsqueeze(-2) * density, a, b)
         return cls(problem, from_masses(problem, masses))

@@ -6,21 +6,22 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from infot.errors import ProblemError
+from infot.ot.convexity import TURNS, check_conjugate
 from infot.ot.problem import OTProblem
-from infot.ot.rebates import Composite
+from infot.ot.regularisers import unscaled
 from infot.ot.solution import Solution
 from infot.ot.solvers.base import Solver, finish, first_steps, row_masses, statuses_of
 from infot.ot.solvers.patience import Patience
 from infot.ot.solvers.start import Start
+from infot.ot.sparse import Cardinality
 from infot.ot.status import Status
-from infot.ot.structure import Structured
 
 __all__ = ["SemiDual"]
 
 _ARMIJO = 1e-4
 _BACKTRACKS = 30
 _PATIENCE = 300
+_KINK_PATIENCE = 20  # steps without a rise of the value, where marginals may jump at the maximum itself
 _GROWTH = 1e2  # how much longer than the last step, and than one along the gradient, a step may be
 
 
@@ -75,7 +76,8 @@ class _History:
 class SemiDual(Solver):
     """Maximise ``E_a[f] + E_b[g_f]`` over the latent potential, ``g_f`` being the soft c-transform.
 
-    Works for every convex regulariser that gives its density, without a step size to choose.
+    Works for every convex regulariser that gives its density, without a step size to choose. Of
+    :class:`infot.ot.Cardinality` it finds the best dual bound, and ends as stalled where that lies at a kink.
 
     Args:
         memory: Pairs that L-BFGS keeps.
@@ -87,28 +89,23 @@ class SemiDual(Solver):
         """Solve a problem with a convex regulariser.
 
         Raises:
-            ProblemError: if the regulariser is not convex.
+            ProblemError: if the regulariser has no conjugate.
         """
-        if isinstance(problem.regulariser, Structured) and not problem.regulariser.convex:
-            raise ProblemError("SemiDual needs epsilon_code > 0; use PerturbedCostLoop for epsilon_code <= 0")
-        if isinstance(problem.regulariser, Composite):
-            raise ProblemError(
-                "SemiDual needs a conjugate, which a sum does not have; use PerturbedCostLoop "
-                "for Rebated, ConditionalGradient for any"
-            )
+        check_conjugate(problem.regulariser, "SemiDual", TURNS)
         f = problem.cost.mean(-1) if start is None else start.f
         point = _evaluate(problem, f)
         history = _History(self.memory)
         first_scale = _first_scale(problem)
         n_steps = torch.zeros(f.shape[0], dtype=torch.long, device=f.device)
         step, patience, otherwise = 0, Patience(_PATIENCE), Status.MAX_STEPS
+        summit = _Summit() if isinstance(unscaled(problem.regulariser), Cardinality) else None
         while True:
             step += 1
             error = point.gradient.abs().sum(-1)
             n_steps = first_steps(n_steps, step, error <= tolerance)
             if step == max_steps or bool(((error <= tolerance) | ~error.isfinite()).all()):
                 break
-            if patience.exhausted(error):
+            if patience.exhausted(error) or (summit is not None and summit.reached(problem, point)):
                 otherwise = Status.STALLED
                 break
             following = _line_search(problem, point, history.direction(point.gradient, first_scale))
@@ -124,6 +121,25 @@ class SemiDual(Solver):
         )
 
 
+class _Summit:
+    """Watch the values of a batch under a rule that is not convex, whose semi-dual may have a kink at its maximum.
+
+    No potential near a kink need have a plan with the right marginals, and the errors tell nothing of the way there.
+    """
+
+    def __init__(self) -> None:
+        self._idle = 0
+        self._mark: Tensor | None = None
+
+    def reached(self, problem: OTProblem, point: _Point) -> bool:
+        """Take note of a step, and say whether a number of them together raised no item by more than rounding."""
+        self._idle += 1
+        if self._mark is None or bool((point.loss < self._mark - _rounding(problem, point)).any()):
+            self._idle = 0
+            self._mark = point.loss if self._mark is None else torch.minimum(self._mark, point.loss)
+        return self._idle >= _KINK_PATIENCE
+
+
 def _evaluate(problem: OTProblem, f: Float[Tensor, "B n"]) -> _Point:
     """Return the semi-dual loss (to be minimised) and its gradient."""
     value, _, masses = row_masses(problem, f)
@@ -137,6 +153,11 @@ def _first_scale(problem: OTProblem) -> Float[Tensor, "B 1"]:
     return (0.1 * spread * problem.cost.shape[-2]).unsqueeze(-1)
 
 
+def _rounding(problem: OTProblem, point: _Point) -> Float[Tensor, " B"]:
+    size = point.loss.abs() + (problem.row_weights * point.f.abs()).sum(-1)
+    return 4 * torch.finfo(size.dtype).eps * size
+
+
 def _line_search(problem: OTProblem, point: _Point, direction: Tensor) -> _Point:
     """Backtrack, item by item, to a step that lowers the loss enough (Armijo)."""
     slope = (point.gradient * direction).sum(-1)
@@ -144,8 +165,7 @@ def _line_search(problem: OTProblem, point: _Point, direction: Tensor) -> _Point
     direction = torch.where(uphill.unsqueeze(-1), -point.gradient * _first_scale(problem), direction)
     slope = (point.gradient * direction).sum(-1)
     length = torch.ones_like(slope)
-    size = point.loss.abs() + (problem.row_weights * point.f.abs()).sum(-1)
-    rounding = 4 * torch.finfo(slope.dtype).eps * size
+    rounding = _rounding(problem, point)
     trial = _evaluate(problem, point.f + direction)
     for _ in range(_BACKTRACKS):
         short = trial.loss <= point.loss + _ARMIJO * length * slope + rounding

@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass
 
-from infot.errors import ProblemError
 from infot.ot.problem import OTProblem
 from infot.ot.solution import Solution
 from infot.ot.solvers.approach import ACCELERATED, Approach
-from infot.ot.solvers.base import Solver
+from infot.ot.solvers.base import Solver, structured_of
 from infot.ot.solvers.fixed_point import FixedPoint, fixed_point
 from infot.ot.solvers.start import Start
-from infot.ot.structure import Structured
 
 __all__ = ["Nested"]
 
@@ -31,12 +29,7 @@ class Nested(Solver):
         Raises:
             ProblemError: if the regulariser is not structured or one of its prices is not above zero.
         """
-        regulariser = problem.regulariser
-        if not isinstance(regulariser, Structured) or not regulariser.convex:
-            raise ProblemError(
-                "Nested solves Structured problems with epsilon_code > 0; "
-                "use Sinkhorn for Entropic and PerturbedCostLoop for epsilon_code <= 0"
-            )
+        regulariser = structured_of(problem, "Nested", "Sinkhorn")
         settings = FixedPoint(
             drive=self.approach.drive,
             tolerance=tolerance,

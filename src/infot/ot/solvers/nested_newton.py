@@ -20,17 +20,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from infot.errors import ProblemError
 from infot.numerics import exp_flushed, safe_log, weighted_logsumexp
 from infot.ot.problem import OTProblem
 from infot.ot.solution import Solution
 from infot.ot.solvers.approach import ACCELERATED, Approach
-from infot.ot.solvers.base import Solver, lost_rows
+from infot.ot.solvers.base import Solver, lost_rows, structured_of
 from infot.ot.solvers.climb import Climbed, End, Hill, check_takeover, climb, gathered
 from infot.ot.solvers.nested import Nested
 from infot.ot.solvers.start import Start
 from infot.ot.stationarity import nest_of
-from infot.ot.structure import Structured
 
 __all__ = ["NestedNewton"]
 
@@ -62,11 +60,7 @@ class NestedNewton(Solver):
         Raises:
             ProblemError: if the regulariser is not structured or one of its prices is not above zero.
         """
-        if not isinstance(problem.regulariser, Structured) or not problem.regulariser.convex:
-            raise ProblemError(
-                "NestedNewton solves Structured problems with epsilon_code > 0; "
-                "use Newton for Entropic and PerturbedCostLoop for epsilon_code <= 0"
-            )
+        structured_of(problem, "NestedNewton", "Newton")
         near = Nested(self.approach).solve(
             problem,
             tolerance=max(self.from_error, tolerance),

@@ -24,7 +24,7 @@ from infot.ot.solvers.dual import SemiDual
 from infot.ot.solvers.fixed_point import FixedPoint, fixed_point
 from infot.ot.solvers.patience import Patience
 from infot.ot.solvers.start import Start
-from infot.ot.solvers.turns import DISTANCE, check_base, distance_bound, first_density, turned
+from infot.ot.solvers.turns import certificate, check_base, first_density, turned
 from infot.ot.status import Status
 from infot.ot.structure import Structured
 
@@ -39,9 +39,10 @@ class PerturbedCostLoop(Solver):
 
     Ends when the marginal error and a residual are below the tolerance. While the whole is convex (``epsilon_code``
     above zero; rebates on information that sum to less than the base's epsilon) the residual is a bound on the L1
-    distance from the optimal plan with the same marginals. Otherwise it is the L1 change of the plan in the last turn,
-    which tells that turns have come to rest at a stationary plan, not how far from it they are and not that no other
-    plan is better.
+    distance from the optimal plan with the same marginals; at ``epsilon_code = 0``, or where rebates sum to all of
+    epsilon, the gap in units of the mean of ``|C|``, which bounds how far the value is from the optimum. Otherwise it
+    is the L1 change of the plan in the last turn, which tells that turns have come to rest at a stationary plan, not
+    how far from it they are and not that no other plan is better.
 
     Args:
         approach: That of Sinkhorn inside a turn.
@@ -121,8 +122,9 @@ def _residual(
     perturbation: Float[Tensor, "B K m"],
 ) -> Residual:
     """Return what a turn that went from one density to another with a tangent leaves to be done."""
-    if problem.regulariser.strength > 0:
-        return Residual(DISTANCE, distance_bound(problem, density, perturbation))
+    certified = certificate(problem, density, perturbation)
+    if certified is not None:
+        return certified
     weights = problem.row_weights.unsqueeze(-1) * problem.column_weights.unsqueeze(-2)
     change = (weights * (density - before).abs()).sum((-2, -1))
     return Residual("L1 change of the plan in the last turn", change)

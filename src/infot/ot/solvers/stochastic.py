@@ -16,13 +16,13 @@ from infot.errors import ProblemError
 from infot.ot.costs import Cost, SquaredEuclidean
 from infot.ot.entry import solve
 from infot.ot.problem import OTProblem
-from infot.ot.regularisers import Entropic, Regulariser, Scaled
+from infot.ot.regularisers import Entropic, Regulariser, Scaled, unscaled
 from infot.ot.semidual import semidual_value
 from infot.ot.solvers.base import row_masses
-from infot.ot.sparse import Cardinality, GroupLasso, Quadratic
+from infot.ot.sparse import Cardinality, GroupLasso, Pointwise, Quadratic
 from infot.ot.structure import Structured
 
-__all__ = ["Draw", "SemiDiscrete", "StochasticAscent", "ascend_potential"]
+__all__ = ["Draw", "SemiDiscrete", "StochasticAscent", "ascend_potential", "measured_stiffness"]
 
 Draw = Callable[[int, torch.Generator], Tensor]
 _SQUARED = SquaredEuclidean()
@@ -37,7 +37,7 @@ class SemiDiscrete:
         latents: The bank, ``(n, d)``.
         f: Potential of the latents, centred under their weights.
         weights: Their weights.
-        regulariser: What smooths the plan.
+        regulariser: What smooths the plan, with prices in units of cost.
         cost: Ground cost.
         chi_square: Unbiased estimate, on data not fitted on, of ``sum_z (row mass - a)^2 / a``; its square root bounds
             the L1 marginal error. Around zero it may be negative.
@@ -81,7 +81,8 @@ class StochasticAscent:
 
     The first potential is that of a plan with a first sample. Then ``f <- f + rate_t (1 - row mass)``, with the masses
     of a fresh batch; the mean of the last potentials is kept (Polyak and Ruppert). ``rate_t`` starts at the price of a
-    nat, the step of Sinkhorn's algorithm linearised, and falls as ``1 / sqrt(t)``.
+    nat, the step of Sinkhorn's algorithm linearised, and falls as ``1 / sqrt(t)``. A pointwise regulariser names no
+    price: its curvature is measured at the first potential.
 
     Args:
         steps: Steps of the ascent.
@@ -122,7 +123,9 @@ class StochasticAscent:
         Args:
             latents: The bank.
             draw: From a number and a generator to that many fresh data, ``(batch, d)``.
-            regulariser: Entropic, structured with prices above zero, quadratic, group lasso or cardinality.
+            regulariser: Entropic, structured with prices above zero, quadratic, group lasso, cardinality or pointwise,
+                the last with a density that torch can differentiate; inside :class:`infot.ot.Relative`, with prices in
+                multiples of the mean cost of the first sample, which is held from then on.
             rng: Generator that the draws come from.
             cost: Ground cost.
             weights: Weights of the latents; uniform if left out.
@@ -130,7 +133,6 @@ class StochasticAscent:
         Raises:
             ProblemError: if the regulariser has no price of a nat to take steps by.
         """
-        stiffness = _stiffness(regulariser)
 
         def problem(count: int) -> OTProblem:
             matrix = cost(latents, draw(count, rng))
@@ -138,8 +140,10 @@ class StochasticAscent:
 
         with torch.no_grad():
             start = problem(self.first)
-            a = start.row_weights
+            a, regulariser = start.row_weights, start.regulariser
+            known = _stiffness(regulariser)
             f = solve(start, tolerance=_FIRST_TOLERANCE, max_steps=_FIRST_STEPS, on_failure="return").f
+            stiffness = measured_stiffness(start, f) if known is None else known
             mean, kept = torch.zeros_like(f), 0
             for step in range(self.steps):
                 masses = _masses(problem(self.batch), f)
@@ -159,8 +163,10 @@ def _masses(problem: OTProblem, f: Tensor) -> Tensor:
     return row_masses(problem.as_batch(), f.unsqueeze(0))[2][0]
 
 
-def _stiffness(regulariser: Regulariser) -> float:
-    """Return the smallest price: the step at which stochastic ascent of the semi-dual is stable."""
+def _stiffness(regulariser: Regulariser) -> float | None:
+    """Return the smallest price, the step at which stochastic ascent of the semi-dual is stable; None if unnamed."""
+    if isinstance(unscaled(regulariser), Pointwise):
+        return None
     if isinstance(regulariser, Entropic):
         return regulariser.epsilon
     if isinstance(regulariser, Structured) and regulariser.convex:
@@ -170,10 +176,39 @@ def _stiffness(regulariser: Regulariser) -> float:
     if isinstance(regulariser, GroupLasso):
         return regulariser.gamma * (1 - regulariser.share)
     if isinstance(regulariser, Scaled) and not isinstance(regulariser.factor, Tensor):
-        return regulariser.factor * _stiffness(regulariser.base)
+        stiffness = _stiffness(regulariser.base)
+        return None if stiffness is None else regulariser.factor * stiffness
     raise ProblemError(
         f"expected a convex regulariser with a price, in units of cost, got {type(regulariser).__name__}"
     )
+
+
+def measured_stiffness(problem: OTProblem, f: Float[Tensor, " n"]) -> float:
+    r"""Return the step that the curvature of a pointwise regulariser allows at a potential.
+
+    With :math:`s = f + g - C` the Hessian of the semi-dual is minus
+    :math:`\sum_x b(x) (D_x - D_x 1 1^T D_x / 1^T D_x 1)` with :math:`D_x = \mathrm{diag}(a\, \phi^{*\prime\prime}(s))`.
+    It is at least :math:`-\sum_x b(x) D_x`, so steps along ``gradient / a`` are stable up to
+    :math:`1 / \max_z E_b[\phi^{*\prime\prime}(s)]`: ``epsilon`` where :math:`\phi` is entropy and rows are exact.
+
+    Raises:
+        ProblemError: if the density carries no derivative, or rises nowhere.
+    """
+    batch = problem.as_batch()
+    a, b = batch.row_weights, batch.column_weights
+    score = f.unsqueeze(-1) - batch.cost
+    slack = score + batch.regulariser.potential(score, a).unsqueeze(-2)
+    with torch.enable_grad():
+        held = slack.requires_grad_()
+        total = batch.regulariser.density(held, a).sum()
+        rises = torch.autograd.grad(total, held)[0] if total.requires_grad else torch.zeros_like(held)
+    steepest = float((b.unsqueeze(-2) * rises).sum(-1)[a > 0].max())
+    if not 0 < steepest < math.inf:
+        raise ProblemError(
+            f"expected a density with a finite derivative that torch can follow, to take steps by, got {steepest:.3g}; "
+            "write Pointwise(density_of=...) in operations of torch"
+        )
+    return 1 / steepest
 
 
 def ascend_potential(

@@ -3,28 +3,40 @@ r"""What the solvers that go from plan to plan share: the first plan, a turn's p
 A turn replaces the term beside the base by its tangent at the current plan, :math:`\langle -p, \pi \rangle`. The plan
 found solves the whole problem *exactly*, at ground costs raised by :math:`\Delta = p' - p`, with :math:`p'` the
 tangent at the plan found: at these costs the tangent that was used is the right one. For rebates that leave the whole
-convex this is a certificate (:func:`distance_bound`); it sees differences of logarithms only, so rounding does not blur
-it as it does a difference of values.
+convex this is a certificate: :func:`distance_bound`, and where they leave nothing more :func:`gap_bound`. Both see
+differences of logarithms only, so rounding does not blur them as it does a difference of values.
 """
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from infot.errors import ProblemError
 from infot.numerics import weighted_logsumexp
+from infot.ot.convexity import check_conjugate
 from infot.ot.density import density_of, spread_over_noise
 from infot.ot.problem import OTProblem
 from infot.ot.rebates import Composite
 from infot.ot.regularisers import Regulariser
+from infot.ot.solution import Residual
 from infot.ot.solvers.base import finish
 from infot.ot.solvers.start import Start
 from infot.ot.status import Status
 from infot.ot.structure import Structured
 
-__all__ = ["DISTANCE", "check_base", "distance_bound", "first_density", "turned"]
+__all__ = [
+    "DISTANCE",
+    "GAP",
+    "certificate",
+    "check_base",
+    "cost_unit",
+    "distance_bound",
+    "first_density",
+    "gap_bound",
+    "turned",
+]
 
 DISTANCE = "bound on the L1 distance from the optimal plan"
+GAP = "gap over the mean of |cost|"
 _SMALL, _LARGE = 1e-2, 40.0  # where the series of exp(x) - 1 - x, and where exp(x) alone, is all that is left
 
 
@@ -34,11 +46,9 @@ def check_base(base: Regulariser, solver: str) -> None:
     Raises:
         ProblemError: if the base has terms without a conjugate of its own.
     """
-    if isinstance(base, Composite) or (isinstance(base, Structured) and not base.convex):
-        raise ProblemError(
-            f"{solver} solves for the base regulariser in every turn, which needs a conjugate: "
-            f"{type(base).__name__} as a base has none; take its own base and put all rebates into one Rebated"
-        )
+    check_conjugate(
+        base, f"the base in a turn of {solver}", "take its own base and put all rebates into one Rebated"
+    )
 
 
 def first_density(problem: OTProblem, start: Start | None) -> Float[Tensor, "B n m"]:
@@ -73,6 +83,62 @@ def turned(problem: OTProblem, density: Float[Tensor, "B n m"]) -> tuple[OTProbl
     perturbation = regulariser.tangent(density, problem.row_weights)
     bent = problem.cost - spread_over_noise(perturbation, problem.cost.shape[-2])
     return problem.derived(regulariser=regulariser.base, cost=bent), perturbation
+
+
+def certificate(
+    problem: OTProblem, density: Float[Tensor, "B n m"], perturbation: Float[Tensor, "B K m"]
+) -> Residual | None:
+    """Return what bounds how far a turn's plan is from the optimum, None where the whole is not known to be convex.
+
+    Args:
+        problem: The problem, with batch axes.
+        density: Density of the plan that a turn found.
+        perturbation: The tangent that it was found with.
+    """
+    strength = problem.regulariser.strength
+    if strength > 0:
+        return Residual(DISTANCE, distance_bound(problem, density, perturbation))
+    if strength == 0:
+        return Residual(GAP, gap_bound(problem, density, perturbation) / cost_unit(problem))
+    return None
+
+
+def cost_unit(problem: OTProblem) -> Float[Tensor, " B"]:
+    """Return the mean of ``|C|`` under ``a x b``, the unit of gaps."""
+    a, b, size = problem.row_weights, problem.column_weights, problem.cost.abs()
+    return (b * (a.unsqueeze(-1) * size).sum(-2)).sum(-1).clamp_min(torch.finfo(size.dtype).tiny)
+
+
+def gap_bound(
+    problem: OTProblem, density: Float[Tensor, "B n m"], perturbation: Float[Tensor, "B K m"]
+) -> Float[Tensor, " B"]:
+    r"""Return how much the value of a turn's plan is at most above that of any other with the same marginals.
+
+    As in :func:`distance_bound`, with nothing left that is strictly convex: any plan :math:`\pi'` has a value of at
+    least :math:`F(\pi) - \langle \Delta, \pi' - \pi \rangle`. The least of it over plans with the same columns puts
+    each column where :math:`\Delta` is largest:
+
+    .. math:: F(\pi) - \min F \le E_x\Big[\max_z \Delta(z, x) - E_{\pi(z | x)} \Delta(z, x)\Big],
+
+    the limit of ``G`` there as :math:`\mu \to 0`. With one block of codes and ``epsilon_code = 0`` it is the gap to the
+    semi-dual at the plan's potential, ``E_a[f] + E_b[min_c A(c, x)]``. Where the density of a code underflows,
+    :math:`\Delta` comes out larger than it is, and the bound still holds.
+
+    Args:
+        problem: The problem, with batch axes, whose regulariser is convex in the plan.
+        density: Density of the plan that a turn found.
+        perturbation: The tangent that it was found with.
+    """
+    _, right = turned(problem, density)
+    raised = right - perturbation
+    n_codes = right.shape[1]
+    weights = problem.row_weights.reshape(len(right), n_codes, -1).sum(-1, keepdim=True)
+    conditional = problem.row_weights.unsqueeze(-1) * density
+    conditional = conditional.reshape(len(right), n_codes, -1, density.shape[-1]).sum(2)
+    conditional = conditional / conditional.sum(1, keepdim=True)
+    highest = torch.where(weights > 0, raised, -torch.inf).amax(1)
+    mean = (conditional * raised).sum(1)
+    return (problem.column_weights * (highest - mean)).sum(-1)
 
 
 def distance_bound(
