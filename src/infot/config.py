@@ -147,7 +147,7 @@ class ObjectiveConfig:
     has half of it, down to a pixel, and the last none."""
     sharpen: tuple[float, float] = (0.0, 0.5)
     """Share of the schedule between which the pyramid goes from its first blur to sharp images."""
-    epsilon: tuple[float, float] = (0.1, 0.001)
+    epsilon: tuple[float, float] = (0.05, 5e-4)
     """Price of a nat of information through the noise, at the start and at the end of the annealing."""
     epsilon_least: float = 1.0
     """Bound below which epsilon does not fall, in units of the median cost between nearest neighbours in a batch of
@@ -233,7 +233,7 @@ class TrainingConfig:
     """Share of the schedule to which each of several starts is trained; the last fifth of it decides."""
     batch_size: int = 256
     """Data points in a batch."""
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     """Adam's learning rate at the start."""
     decay_from: float = 0.5
     """Share of the schedule from which the learning rate falls, by a cosine, to `final_learning_rate`."""

@@ -182,27 +182,23 @@ def _between(pairs: Iterable[tuple[float, float]]) -> tuple[float, float]:
     return math.prod(first) ** (1 / len(first)), math.prod(second) ** (1 / len(second))
 
 
-def _knobs(epsilon: tuple[str, ...], ratio: tuple[str, ...], rate: tuple[str, ...]) -> Change:
-    """Set the three knobs (docs/knobs.md), each as a preset has it or between several: at the geometric mean."""
+def _knobs_of(*others: RunConfig) -> Change:
+    """Set the three knobs (docs/knobs.md) as another configuration has them, or between those of several."""
 
     def change(config: RunConfig) -> RunConfig:
         objective = replace(
             config.objective,
-            epsilon=_between(PRESETS[name].objective.epsilon for name in epsilon),
-            epsilon_code_ratio=_between(PRESETS[name].objective.epsilon_code_ratio for name in ratio),
+            epsilon=_between(other.objective.epsilon for other in others),
+            epsilon_code_ratio=_between(other.objective.epsilon_code_ratio for other in others),
         )
-        trainings = [PRESETS[name].training for name in rate]
-        start, end = _between(
-            (training.learning_rate, training.final_learning_rate) for training in trainings
-        )
-        training = replace(config.training, learning_rate=start, final_learning_rate=end)
+        rates = ((other.training.learning_rate, other.training.final_learning_rate) for other in others)
+        first, last = _between(rates)
+        training = replace(config.training, learning_rate=first, final_learning_rate=last)
         return replace(config, objective=objective, training=training)
 
     return change
 
 
-_VECTORS, _IMAGES = ("ring8",), ("mnist5k",)
-_BOTH = (*_VECTORS, *_IMAGES)
 _PLAIN = tuple(Contestant(method, method) for method in METHODS if method not in CONTINUOUS)
 _PACGAN = tuple(Contestant(f"pacgan{pack}", "nonsaturating", _packed(pack)) for pack in (2, 4))
 _LONGER = (
@@ -292,9 +288,9 @@ SUITES: dict[str, Suite] = {
             ("ring8", "wine", "iris", "digits", "mnist5k"),
             (
                 Contestant("own", "structured"),
-                Contestant("as-ring8", "structured", _knobs(_VECTORS, _VECTORS, _VECTORS)),
-                Contestant("between", "structured", _knobs(_BOTH, _BOTH, _BOTH)),
-                Contestant("shared", "structured", _knobs(epsilon=_BOTH, ratio=_VECTORS, rate=_IMAGES)),
+                Contestant("defaults", "structured", _knobs_of(RunConfig())),
+                Contestant("as-ring8", "structured", _knobs_of(PRESETS["ring8"])),
+                Contestant("between", "structured", _knobs_of(PRESETS["ring8"], PRESETS["mnist5k"])),
             ),
             seeds=3,
         ),
