@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from infot.ot.density import smoothing_of
@@ -13,7 +13,7 @@ from infot.ot.regularisers import Entropic
 from infot.ot.solution import Solution
 from infot.ot.status import Status
 
-__all__ = ["COARSEST", "finest_price", "with_resolution"]
+__all__ = ["finest_price", "unresolved", "with_resolution"]
 
 COARSEST = 0.5
 """Nats by which rounding may move the exponent of an entropic plan's density."""
@@ -36,11 +36,27 @@ def finest_price(cost: Float[Tensor, "*batch n m"]) -> float:
     return 2 * torch.finfo(cost.dtype).eps * farthest / COARSEST if math.isfinite(farthest) else 0.0
 
 
+def unresolved(
+    f: Float[Tensor, "*batch n"], g: Float[Tensor, "*batch m"], price: float | Float[Tensor, "*batch"]
+) -> Bool[Tensor, "*batch"]:
+    """Say where rounding of potentials moves the exponents of their plan by more than :data:`COARSEST` nats.
+
+    The last digit of their sum is worth ``eps max |f + g| / price`` nats.
+
+    Args:
+        f: Potential of the rows.
+        g: Potential of the columns.
+        price: The smallest price of a nat by which the plan is read off them.
+    """
+    size = f.abs().amax(-1) + g.abs().amax(-1)
+    return size > COARSEST * price / torch.finfo(size.dtype).eps
+
+
 def with_resolution(problem: OTProblem, solution: Solution) -> Solution:
     """Return the solution, its plans called unresolved where rounding alone moves their density beyond use.
 
-    A solver near an anchor meets the marginals at any size of the costs; the plan is read off the potentials, whose
-    last digit is worth ``eps max |f + g| / epsilon`` nats.
+    A solver near an anchor meets the marginals at any size of the costs; the plan is read off the potentials
+    (:func:`unresolved`).
 
     Args:
         problem: The problem, with batch axes, its regulariser without a factor.
@@ -49,12 +65,11 @@ def with_resolution(problem: OTProblem, solution: Solution) -> Solution:
     smoothing = smoothing_of(problem.regulariser)
     if not isinstance(smoothing, Entropic):
         return solution
-    size = solution.f.abs().amax(-1) + solution.g.abs().amax(-1)
-    coarsest = COARSEST * smoothing.epsilon / torch.finfo(size.dtype).eps
-    if not bool((size > coarsest).any()):
+    coarse = unresolved(solution.f, solution.g, smoothing.epsilon)
+    if not bool(coarse.any()):
         return solution
     statuses = tuple(
-        Status.UNRESOLVED if status is Status.CONVERGED and reach > coarsest else status
-        for status, reach in zip(solution.statuses, size.tolist(), strict=True)
+        Status.UNRESOLVED if status is Status.CONVERGED and lost else status
+        for status, lost in zip(solution.statuses, coarse.tolist(), strict=True)
     )
     return replace(solution, statuses=statuses)

@@ -600,15 +600,26 @@ def test_hard_problems_say_that_they_are_not_solved(dtype: torch.dtype) -> None:
     torch.testing.assert_close(rows, a, atol=1e-3 if dtype == torch.float32 else 1e-9, rtol=0)
 
 
-def test_a_plan_below_the_resolution_of_its_dtype_is_not_called_converged() -> None:
+@pytest.mark.parametrize(
+    ("regulariser", "rho"), [(ONE, None), (ot.Entropic(0.4), None), (ot.Entropic(0.4), 1e7)]
+)
+def test_a_plan_below_the_resolution_of_its_dtype_is_not_called_converged(
+    regulariser: ot.Regulariser, rho: float | None
+) -> None:
     class Dear(ot.Cost):
         def pairwise(self, x: Tensor, y: Tensor) -> Tensor:
-            return ot.squared_euclidean(x, y) + 1e6
+            return ot.squared_euclidean(x, y) + 1e7
 
     x, y, a, b = clouds()
     for dtype, status in ((torch.float64, ot.Status.CONVERGED), (torch.float32, ot.Status.UNRESOLVED)):
         problem = ot.CloudProblem(
-            x.to(dtype), y.to(dtype), regulariser=ONE, cost=Dear(), a=a.to(dtype), b=b.to(dtype)
+            x.to(dtype),
+            y.to(dtype),
+            regulariser=regulariser,
+            cost=Dear(),
+            a=a.to(dtype),
+            b=b.to(dtype),
+            rho=rho,
         )
         plan = ot.solve_clouds(problem, tolerance=1.99, on_failure="return")
         assert plan.marginal_error <= 1.99 and plan.status is status

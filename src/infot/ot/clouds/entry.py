@@ -1,9 +1,12 @@
 """The front door for clouds: one function from a problem to a plan."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from infot.errors import ProblemError
+from infot.ot.clouds.nested_pass import nest_of
 from infot.ot.clouds.nested_streaming import StreamingNested
 from infot.ot.clouds.plan import CloudPlan
 from infot.ot.clouds.present import extended, present, present_start
@@ -12,6 +15,8 @@ from infot.ot.clouds.streaming import CloudSolver, Streaming
 from infot.ot.clouds.unbalanced import UnbalancedStreaming
 from infot.ot.failure import Outcome, check_wishes, tell
 from infot.ot.regularisers import unscaled
+from infot.ot.resolution import unresolved
+from infot.ot.status import Status
 
 __all__ = ["solve_clouds"]
 
@@ -72,10 +77,22 @@ def solve_clouds(
             few = present(item)
             begin = None if potential is None else present_start(item, potential[index])
             plan = chosen.solve(few, tolerance=tolerance, max_steps=max_steps, start=begin)
-            plans.append(extended(plan, item))
+            plans.append(extended(_with_resolution(plan), item))
         plan = CloudPlan.joined(problem, plans)
     error, n_steps = float(plan.marginal_error.max()), int(plan.n_steps.max())
     tell(Outcome(plan.solver, error, n_steps, plan.status), on_failure, tolerance)
+    return plan
+
+
+def _with_resolution(plan: CloudPlan) -> CloudPlan:
+    """Return the plan of an item, called unresolved where rounding alone moves its density beyond use.
+
+    What structure lowers the cost by is read off the potentials at the smallest price, that of the code.
+    """
+    problem = plan.problem
+    price = nest_of(problem).damping if problem.structured else problem.epsilon
+    if plan.status is Status.CONVERGED and bool(unresolved(plan.f, plan.g, price)):
+        return replace(plan, statuses=(Status.UNRESOLVED,))
     return plan
 
 

@@ -16,7 +16,6 @@ from infot.ot.clouds.plan import CloudPlan
 from infot.ot.clouds.problem import CloudProblem
 from infot.ot.clouds.streaming import CloudSolver, check_coarse
 from infot.ot.clouds.subsample import coarse_latent_potential
-from infot.ot.resolution import COARSEST
 from infot.ot.solvers.anderson import Anderson
 from infot.ot.solvers.approach import ACCELERATED, Approach
 from infot.ot.solvers.base import lost_rows, statuses_of
@@ -80,8 +79,6 @@ class StreamingNested(CloudSolver):
         f, g, perturbation = _exact_rows(nest, end.last)
         reached, steps = from_loop(end.error), torch.tensor(end.n_steps, device=g.device)
         statuses = statuses_of(reached, tolerance, end.otherwise)
-        if statuses == (Status.CONVERGED,) and not _resolved(nest, f, g):
-            statuses = (Status.UNRESOLVED,)
         name = f"StreamingNested(coarse={self.coarse})"
         codes = CloudCodes(perturbation, from_loop(end.value)[0])
         return _with_lost_rows(
@@ -141,15 +138,6 @@ def _balance_to(error: Any, tolerance: float) -> Any:
     xp = namespace(error)
     share = _CODE_SHARE * xp.maximum(error, 0 * error + tolerance)
     return xp.minimum(share, 0 * error + _CODE_SHARE)
-
-
-def _resolved(nest: Nest, f: Tensor, g: Tensor) -> bool:
-    """Say whether rounding of the potentials leaves the plan as it is (:func:`infot.ot.resolution.with_resolution`).
-
-    What structure lowers the cost by is read off them at the smallest price, that of the code.
-    """
-    size = float(f.abs().max() + g.abs().max())
-    return size * torch.finfo(f.dtype).eps <= COARSEST * nest.damping
 
 
 def _exact_rows(nest: Nest, last: Evaluation) -> tuple[Tensor, Tensor, Tensor]:
