@@ -19,6 +19,7 @@ from infot import ot
 __all__ = ["STEPS_LIMIT", "Runs", "batch_peers", "plain_steps", "single_peers"]
 
 STEPS_LIMIT = 20000
+HELD = 5e9  # bytes of matrices, one an iteration, that a solver under autograd may hold; it holds several times that
 Runs = dict[str, Callable[[], object]]
 SPLR: Callable[..., Any] = regot.sinkhorn_splr  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -192,11 +193,11 @@ def _pot_batch_log(x: torch.Tensor, y: torch.Tensor, epsilon: float, steps: tupl
 def batch_peers(
     x: torch.Tensor, y: torch.Tensor, epsilon: float, tolerance: float, steps: tuple[int, int]
 ) -> Runs:
-    """The peers on a batch of clouds, likewise."""
-    runs: Runs = {
-        "pot_batch_kernel": lambda: _pot_batch_kernel(x, y, epsilon, steps),
-        "pot_batch_log": lambda: _pot_batch_log(x, y, epsilon, steps),
-    }
+    """The peers on a batch of clouds, likewise, and but for those that would not fit into memory."""
+    runs: Runs = {"pot_batch_kernel": lambda: _pot_batch_kernel(x, y, epsilon, steps)}
+    matrices = x.element_size() * x.shape[0] * x.shape[1] * y.shape[1]
+    if (steps[0] + 2 * steps[1]) * matrices <= HELD:
+        runs["pot_batch_log"] = lambda: _pot_batch_log(x, y, epsilon, steps)
     scaling = geomloss_scaling(x[0], y[0], epsilon, tolerance)
     if scaling is not None:
         runs["geomloss"] = lambda: _geomloss(x, y, epsilon, scaling)
