@@ -93,21 +93,18 @@ def test_the_fixtures_of_smooth_ot_on_entries(
         assert int((by_group > 0).sum()) == filled
 
 
+def optimum(cost: torch.Tensor, regulariser: ot.Regulariser) -> ot.Plan:
+    problem = ot.OTProblem(cost=cost, regulariser=regulariser)
+    return ot.solve(problem, solver=ot.SemiDual(), tolerance=1e-9, max_steps=5000)
+
+
 @pytest.mark.parametrize("gamma", [0.1, 1.0])
 def test_squares_of_entries_are_quadratic_at_uniform_weights(gamma: float) -> None:
     """``gamma / 2 |t|^2 = gamma / 2 sum (a b d)^2 = gamma a b / 2 E d^2`` where ``a b = 1 / (n m)`` throughout."""
     cost, _, b = smooth_ot()
     n, m = cost.shape
     on_entries = OnEntries(gamma, 0.0, ALONE, torch.full_like(b, 1 / m))
-    theirs, ours = (
-        ot.solve(
-            ot.OTProblem(cost=cost, regulariser=regulariser),
-            solver=ot.SemiDual(),
-            tolerance=1e-9,
-            max_steps=5000,
-        )
-        for regulariser in (on_entries, ot.Quadratic(gamma / (n * m)))
-    )
+    theirs, ours = (optimum(cost, regulariser) for regulariser in (on_entries, ot.Quadratic(gamma / (n * m))))
     assert float(ours.value) == pytest.approx(float(theirs.value), abs=1e-9)
     torch.testing.assert_close(ours.matrix(), theirs.matrix(), atol=1e-8, rtol=0)
 
@@ -128,12 +125,7 @@ def test_group_lasso_of_entries_is_ours_at_uniform_weights_and_equal_groups(
     ridge, norm = gamma * (1 - share) / (n * m), gamma * share / size**0.5
     converted = ot.GroupLasso(ridge + norm, norm / (ridge + norm), ot.Blocks(code=(n // size, size)))
     theirs, ours = (
-        ot.solve(
-            ot.OTProblem(cost=cost, regulariser=regulariser),
-            solver=ot.SemiDual(),
-            tolerance=1e-9,
-            max_steps=5000,
-        )
+        optimum(cost, regulariser)
         for regulariser in (OnEntries(gamma, share, [[0, 1], [2, 3], [4, 5]], b), converted)
     )
     assert float(ours.value) == pytest.approx(float(theirs.value), abs=1e-8)

@@ -108,13 +108,11 @@ def _start(start: CloudPlan | Tensor | None, problem: CloudProblem) -> Tensor | 
         return None
     side = "rows" if problem.structured else "columns"
     weights = problem.row_weights if problem.structured else problem.column_weights
-    potential = _potential_of(start, side) if isinstance(start, CloudPlan) else start.detach()
+    if isinstance(start, CloudPlan):
+        start = start.f if problem.structured else start.g
+    potential = start.detach()
     if tuple(potential.shape) not in (tuple(weights.shape), (weights.shape[-1],)):
         raise ProblemError(
             f"expected a starting potential for {weights.shape[-1]} {side}, got shape {tuple(potential.shape)}"
         )
     return potential.to(weights).expand(weights.shape).reshape(-1, weights.shape[-1])
-
-
-def _potential_of(plan: CloudPlan, side: str) -> Tensor:
-    return plan.f if side == "rows" else plan.g

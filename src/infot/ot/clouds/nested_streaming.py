@@ -14,7 +14,7 @@ from infot.ot.clouds.codes import CloudCodes
 from infot.ot.clouds.nested_pass import NestedPass, nest_of
 from infot.ot.clouds.plan import CloudPlan
 from infot.ot.clouds.problem import CloudProblem
-from infot.ot.clouds.streaming import CloudSolver, check_coarse
+from infot.ot.clouds.streaming import FromSubsample
 from infot.ot.clouds.subsample import coarse_latent_potential
 from infot.ot.solvers.anderson import Anderson
 from infot.ot.solvers.approach import ACCELERATED, Approach
@@ -32,7 +32,7 @@ _CODE_SHARE = 0.25
 
 
 @dataclass(frozen=True)
-class StreamingNested(CloudSolver):
+class StreamingNested(FromSubsample):
     """The iteration of :class:`infot.ot.Nested`, a few columns at a time, from a subsample.
 
     One pass over a tile, all rows against a few columns, gives the columns' exact potential and adds to the rows'
@@ -50,12 +50,7 @@ class StreamingNested(CloudSolver):
 
     takes_codes = True
 
-    coarse: int = 2048
     approach: Approach = ACCELERATED
-
-    def __post_init__(self) -> None:
-        """Refuse empty subsamples."""
-        check_coarse(self.coarse)
 
     def solve(
         self, problem: CloudProblem, *, tolerance: float, max_steps: int, start: Tensor | None

@@ -20,7 +20,7 @@ from infot.ot.solvers.patience import Patience
 from infot.ot.solvers.sinkhorn import Sinkhorn
 from infot.ot.status import Status
 
-__all__ = ["CloudSolver", "Streaming", "check_coarse"]
+__all__ = ["CloudSolver", "FromSubsample", "Streaming"]
 
 _PATIENCE = 100
 
@@ -51,18 +51,27 @@ class CloudSolver(ABC):
         """
 
 
-def check_coarse(coarse: int) -> None:
-    """Refuse empty subsamples.
+@dataclass(frozen=True)
+class FromSubsample(CloudSolver):
+    """A solver of whole clouds that starts from the potentials of a subsample.
+
+    Args:
+        coarse: Points of each cloud that the first solve takes.
 
     Raises:
-        ProblemError: if there is no point in one.
+        ProblemError: if ``coarse`` is not positive.
     """
-    if coarse < 1:
-        raise ProblemError(f"expected coarse >= 1, got {coarse}")
+
+    coarse: int = 2048
+
+    def __post_init__(self) -> None:
+        """Refuse empty subsamples."""
+        if self.coarse < 1:
+            raise ProblemError(f"expected coarse >= 1, got {self.coarse}")
 
 
 @dataclass(frozen=True)
-class Streaming(CloudSolver):
+class Streaming(FromSubsample):
     """Start from the potentials of a subsample, then iterate on the whole clouds a few rows at a time.
 
     One pass over a tile of the cost gives the rows' exact potential and adds to the columns' masses, so that a full
@@ -77,12 +86,7 @@ class Streaming(CloudSolver):
         ProblemError: if ``coarse`` is not positive.
     """
 
-    coarse: int = 2048
     approach: Approach = ACCELERATED
-
-    def __post_init__(self) -> None:
-        """Refuse empty subsamples."""
-        check_coarse(self.coarse)
 
     def solve(
         self, problem: CloudProblem, *, tolerance: float, max_steps: int, start: Tensor | None

@@ -8,7 +8,7 @@ from infot.errors import ProblemError
 from infot.numerics import safe_log
 from infot.ot.clouds.plan import CloudPlan
 from infot.ot.clouds.problem import CloudProblem
-from infot.ot.clouds.streaming import CloudSolver, check_coarse
+from infot.ot.clouds.streaming import FromSubsample
 from infot.ot.clouds.subsample import coarse_potential
 from infot.ot.clouds.tiles import make_tiles, soft_transform
 from infot.ot.solvers.base import statuses_of
@@ -20,7 +20,7 @@ __all__ = ["UnbalancedStreaming"]
 
 
 @dataclass(frozen=True)
-class UnbalancedStreaming(CloudSolver):
+class UnbalancedStreaming(FromSubsample):
     """The iteration of :class:`infot.ot.UnbalancedSinkhorn`, a few rows at a time, from a subsample.
 
     Args:
@@ -33,12 +33,7 @@ class UnbalancedStreaming(CloudSolver):
 
     takes_rho = True
 
-    coarse: int = 2048
     memory: int = 6
-
-    def __post_init__(self) -> None:
-        """Refuse empty subsamples."""
-        check_coarse(self.coarse)
 
     def solve(
         self, problem: CloudProblem, *, tolerance: float, max_steps: int, start: Tensor | None
